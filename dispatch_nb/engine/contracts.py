@@ -1,0 +1,255 @@
+"""What the engine asks of providers, tools and callers.
+
+Source: the Dispatch turn contract, sections 1 to 5. Edges implement these shapes; the
+engine knows no edge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ..wire.conversation import ChatMessage, ReasoningEffort, Usage
+from ..wire.extensions import LiveEvent
+
+__all__ = [
+    "AbortSignal",
+    "DispatchPolicy",
+    "Emit",
+    "Failure",
+    "Finish",
+    "Provider",
+    "ProviderEvent",
+    "ProviderOptions",
+    "ReasoningDelta",
+    "RetryStrategy",
+    "RunTurnInput",
+    "RunTurnResult",
+    "TextDelta",
+    "Tool",
+    "ToolCall",
+    "ToolContext",
+    "ToolOutcome",
+    "UsageReport",
+]
+
+
+class AbortSignal:
+    """A one-way switch that ends a turn; set and read on the loop that runs the turn."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the turn is to end."""
+        return self._event.is_set()
+
+    def abort(self) -> None:
+        """End the turn; further calls change nothing."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Return once the turn is to end."""
+        await self._event.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More text of the answer."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of what the model thinks."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A complete tool call; `input` is raw text where the model's arguments are not JSON."""
+
+    tool_call_id: str
+    tool_name: str
+    input: Any
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """Tokens of the request so far, and the provider's own words for them."""
+
+    usage: Usage
+    raw: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The model stopped; `reason` is the provider's own word."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The request failed; `retry_after_ms` is the server's own wish, if it named one."""
+
+    message: str
+    code: str | None = None
+    retryable: bool = False
+    retry_after_ms: float | None = None
+
+
+ProviderEvent = TextDelta | ReasoningDelta | ToolCall | UsageReport | Finish | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOptions:
+    """What a request may choose besides its messages and tools."""
+
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    system_prompt: str | None = None
+    reasoning_effort: ReasoningEffort | None = None
+
+
+class Provider(Protocol):
+    """A model behind some API: one streaming method.
+
+    `stream` yields events until the answer ends. To stop it early the engine cancels the
+    pending read and closes the iterator; the provider then closes its connection.
+    """
+
+    @property
+    def id(self) -> str:
+        """The provider's name, such as ``openai``."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[ChatMessage],
+        tools: Sequence[Tool],
+        options: ProviderOptions,
+    ) -> AsyncIterator[ProviderEvent]:
+        """Send one request and yield what comes back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool gives back to the model."""
+
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a running tool knows of its call."""
+
+    tool_call_id: str
+    conversation_id: str
+    turn_id: str
+    signal: AbortSignal
+    on_output: Callable[[str, Literal["stdout", "stderr"]], None]
+
+
+class Tool(Protocol):
+    """Something a model may call.
+
+    `concurrency_safe` false means that nothing else runs while it runs. `execute` must
+    run on the turn's loop without blocking it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name the model uses."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What the tool does, for the model."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The JSON schema of the input object."""
+        ...
+
+    @property
+    def concurrency_safe(self) -> bool:
+        """Whether other tools may run beside it."""
+        ...
+
+    def execute(self, input: Any, context: ToolContext) -> Awaitable[ToolOutcome]:
+        """Run the tool; an exception becomes an error result."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchPolicy:
+    """How tool calls of a step run.
+
+    `max_concurrent` 0 is unlimited, 1 strictly one at a time. `eager` starts a call as
+    soon as it has streamed in, otherwise all start after the stream.
+    """
+
+    max_concurrent: int = 1
+    eager: bool = True
+
+
+class RetryStrategy(Protocol):
+    """When to try a failed request again."""
+
+    def delay_for(self, attempt: int, failure: Failure) -> float | None:
+        """Return the delay in milliseconds before retry `attempt` (0-based), or None to give up."""
+        ...
+
+    async def sleep(self, delay_ms: float, signal: AbortSignal) -> None:
+        """Wait, but no longer than until `signal` aborts."""
+        ...
+
+
+Emit = Callable[[LiveEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTurnInput:
+    """Everything a turn needs; the engine mints no ids and reads no clock of its own.
+
+    `now` is a monotonic clock in milliseconds; without it no timing field is emitted.
+    `drain_steering` returns (or resolves to) the messages queued for the model, which the
+    caller has stored. `on_step_complete` gets each step's messages, the same objects as
+    in the result; it is awaited before anything else happens. `max_steps` 0 is unlimited.
+    """
+
+    provider: Provider
+    messages: Sequence[ChatMessage]
+    tools: Sequence[Tool]
+    emit: Emit
+    conversation_id: str
+    turn_id: str
+    dispatch: DispatchPolicy = field(default_factory=DispatchPolicy)
+    options: ProviderOptions = field(default_factory=ProviderOptions)
+    signal: AbortSignal | None = None
+    now: Callable[[], float] | None = None
+    drain_steering: (
+        Callable[[], Sequence[ChatMessage] | Awaitable[Sequence[ChatMessage]]] | None
+    ) = None
+    on_step_complete: Callable[[Sequence[ChatMessage]], Awaitable[None] | None] | None = None
+    retry: RetryStrategy | None = None
+    max_steps: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunTurnResult:
+    """What a turn produced: its assistant and tool messages, total usage, finish reason."""
+
+    messages: Sequence[ChatMessage]
+    usage: Usage
+    finish_reason: str

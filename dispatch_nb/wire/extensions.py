@@ -1,0 +1,66 @@
+"""What is ours beyond the contract: extension events, beside the closed unions.
+
+`fold_event` returns the same state for them and a Dispatch client never receives them;
+`dispatch_nb.transcript` has reducers of their own for them. Their names start with
+``nb.`` so that they can never meet a name of the contract.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import MISSING, Field
+
+from .base import Number, Text
+from .events import AgentEvent, TurnEvent
+
+__all__ = [
+    "ChunksCommittedEvent",
+    "ExtensionEvent",
+    "LiveEvent",
+    "ToolSettledEvent",
+    "TurnRefusedEvent",
+]
+
+
+class ChunksCommittedEvent(TurnEvent):
+    """The oldest `count` uncommitted chunks of this turn are stored.
+
+    They have the `seq` numbers ``first_seq``, ``first_seq + 1``, … in the order in which
+    the turn's events built them. `step_id` is absent for the prompt and for steering.
+    """
+
+    type: Literal["nb.chunks-committed"] = "nb.chunks-committed"
+    first_seq: int
+    count: int
+    step_id: Text | MISSING = MISSING
+
+
+class ToolSettledEvent(TurnEvent):
+    """A tool's own run ended; its `tool-result` follows in call order.
+
+    `duration_ms` is the run of this call alone, without queueing and without siblings.
+    """
+
+    type: Literal["nb.tool-settled"] = "nb.tool-settled"
+    step_id: Text
+    tool_call_id: Text
+    is_error: bool
+    duration_ms: Number | MISSING = MISSING
+
+
+class TurnRefusedEvent(TurnEvent):
+    """A message was not taken: the closing, and only, event of a turn that never began.
+
+    Nothing was stored; the text went back to the person who sent it.
+    """
+
+    type: Literal["nb.turn-refused"] = "nb.turn-refused"
+    message: Text
+
+
+ExtensionEvent = Annotated[
+    ChunksCommittedEvent | ToolSettledEvent | TurnRefusedEvent,
+    Field(discriminator="type"),
+]
+LiveEvent = AgentEvent | ExtensionEvent

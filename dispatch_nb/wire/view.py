@@ -1,0 +1,177 @@
+"""The widget protocol: what kernel and view say to each other as custom messages.
+
+Python is the authority; the view folds the same events with the same reducers. Event
+numbers are those of the conversation's event log: 1-based, without gaps.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import MISSING, Field
+
+from .base import Number, Text, WireModel
+from .conversation import Chunk, Role, StoredChunk, Usage
+from .events import ProviderRetryEvent
+from .extensions import LiveEvent
+
+__all__ = [
+    "AckMessage",
+    "AccumulatingChunk",
+    "EventsMessage",
+    "HistoryMessage",
+    "KernelMessage",
+    "OlderMessage",
+    "ProvisionalChunk",
+    "ReadyMessage",
+    "ReplyMessage",
+    "ResyncMessage",
+    "SendMessage",
+    "SnapshotMessage",
+    "SteerMessage",
+    "StopMessage",
+    "SettledTool",
+    "TranscriptSnapshot",
+    "ViewMessage",
+]
+
+
+class ProvisionalChunk(WireModel):
+    """A chunk that live events built and that has no `seq` yet.
+
+    `turn_id` is null only for chunks folded from events outside any turn.
+    """
+
+    role: Role
+    chunk: Chunk
+    turn_id: Text | None
+
+
+class AccumulatingChunk(WireModel):
+    """The text or thinking that is still growing."""
+
+    kind: Literal["text", "thinking"]
+    text: Text
+
+
+class TranscriptSnapshot(WireModel):
+    """A TranscriptState as JSON, with the newest committed chunks only."""
+
+    committed: list[StoredChunk]
+    provisional: list[ProvisionalChunk]
+    accumulating: AccumulatingChunk | None
+    current_turn_id: Text | None
+    latest_usage: Usage | None
+    sealed_turn_id: Text | None
+    generating: bool
+    provider_retry: ProviderRetryEvent | None
+
+
+class SettledTool(WireModel):
+    """What the extension reducer knows of one finished tool call."""
+
+    tool_call_id: Text
+    step_id: Text
+    is_error: bool
+    duration_ms: Number | MISSING = MISSING
+
+
+class EventsMessage(WireModel):
+    """Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined."""
+
+    type: Literal["events"] = "events"
+    from_: int = Field(alias="from")
+    upto: int
+    events: list[LiveEvent]
+
+
+class HistoryMessage(WireModel):
+    """Committed chunks: an older page, or a tail."""
+
+    type: Literal["history"] = "history"
+    chunks: list[StoredChunk]
+    latest_seq: int
+
+
+class SnapshotMessage(WireModel):
+    """All a view needs to show now; `next` is the number of the next event it will get."""
+
+    type: Literal["snapshot"] = "snapshot"
+    next: int
+    transcript: TranscriptSnapshot
+    settled_tools: list[SettledTool]
+
+
+class ReplyMessage(WireModel):
+    """The answer to an act of the person: taken, or refused with a reason to show."""
+
+    type: Literal["reply"] = "reply"
+    request_id: Text
+    accepted: bool
+    reason: Text | MISSING = MISSING
+
+
+class ReadyMessage(WireModel):
+    """A view appeared and wants a snapshot."""
+
+    type: Literal["ready"] = "ready"
+
+
+class ResyncMessage(WireModel):
+    """A view missed events: it has everything before `from`."""
+
+    type: Literal["resync"] = "resync"
+    from_: int = Field(alias="from")
+
+
+class AckMessage(WireModel):
+    """Everything up to event `upto` is painted."""
+
+    type: Literal["ack"] = "ack"
+    upto: int
+
+
+class SendMessage(WireModel):
+    """The person sends a message."""
+
+    type: Literal["send"] = "send"
+    request_id: Text
+    text: Text
+
+
+class SteerMessage(WireModel):
+    """The person adds something while a turn runs."""
+
+    type: Literal["steer"] = "steer"
+    request_id: Text
+    text: Text
+
+
+class StopMessage(WireModel):
+    """The person stops the running turn."""
+
+    type: Literal["stop"] = "stop"
+    request_id: Text
+
+
+class OlderMessage(WireModel):
+    """The person scrolled to chunks older than `before` (a seq)."""
+
+    type: Literal["older"] = "older"
+    before: int
+
+
+ViewMessage = Annotated[
+    EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage,
+    Field(discriminator="type"),
+]
+KernelMessage = Annotated[
+    ReadyMessage
+    | ResyncMessage
+    | AckMessage
+    | SendMessage
+    | SteerMessage
+    | StopMessage
+    | OlderMessage,
+    Field(discriminator="type"),
+]
