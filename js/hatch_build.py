@@ -26,7 +26,8 @@ class BundleBuildHook(BuildHookInterface[Any]):
         """Build the bundle; an sdist has it built already and carries no source of it."""
         if not self._is_wanted():
             return
-        self._npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+        # Only what the bundle is made of and with: the tools for tests and lint stay away.
+        self._npm("ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
         self._npm("run", "build")
 
     def _is_wanted(self) -> bool:
