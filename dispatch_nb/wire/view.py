@@ -16,8 +16,8 @@ from .events import ProviderRetryEvent
 from .extensions import LiveEvent
 
 __all__ = [
-    "AckMessage",
     "AccumulatingChunk",
+    "AckMessage",
     "EventsMessage",
     "HistoryMessage",
     "KernelMessage",
@@ -27,24 +27,21 @@ __all__ = [
     "ReplyMessage",
     "ResyncMessage",
     "SendMessage",
+    "SettledTool",
     "SnapshotMessage",
     "SteerMessage",
     "StopMessage",
-    "SettledTool",
     "TranscriptSnapshot",
     "ViewMessage",
 ]
 
 
 class ProvisionalChunk(WireModel):
-    """A chunk that live events built and that has no `seq` yet.
-
-    `turn_id` is null only for chunks folded from events outside any turn.
-    """
+    """A chunk that a turn's events built and that has no `seq` yet."""
 
     role: Role
     chunk: Chunk
-    turn_id: Text | None
+    turn_id: Text
 
 
 class AccumulatingChunk(WireModel):
@@ -52,6 +49,7 @@ class AccumulatingChunk(WireModel):
 
     kind: Literal["text", "thinking"]
     text: Text
+    turn_id: Text
 
 
 class TranscriptSnapshot(WireModel):

@@ -1,0 +1,46 @@
+"""Stored chunks joined into the transcript.
+
+Source: the Dispatch transcript contract, A.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..wire.conversation import StoredChunk
+from .log import Log
+from .state import TranscriptState
+
+__all__ = ["apply_history", "merge_by_seq"]
+
+
+def apply_history(state: TranscriptState, chunks: Iterable[StoredChunk]) -> TranscriptState:
+    """Return the state with `chunks` among its committed ones, ascending by `seq`.
+
+    Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
+    After a seal everything provisional goes and the seal is cleared; without a seal
+    nothing provisional is touched. That is the seed's rule: where commits are announced
+    by events, `dispatch_nb.transcript.live.merge_history` is the one to use.
+    """
+    committed = merge_by_seq(state.committed, chunks)
+    if state.sealed_turn_id is None:
+        return state._replace(committed=committed)
+    return state._replace(
+        committed=committed, provisional=Log(), accumulating=None, sealed_turn_id=None
+    )
+
+
+def merge_by_seq(committed: Log[StoredChunk], chunks: Iterable[StoredChunk]) -> Log[StoredChunk]:
+    """Return the union by `seq`, ascending, where `chunks` win; O(new) for a pure tail."""
+    incoming = sorted({stored.seq: stored for stored in chunks}.values(), key=_seq)
+    if not incoming:
+        return committed
+    if not committed or committed[-1].seq < incoming[0].seq:
+        return committed.extend(incoming)
+    union = {stored.seq: stored for stored in committed}
+    union.update((stored.seq, stored) for stored in incoming)
+    return Log(sorted(union.values(), key=_seq))
+
+
+def _seq(stored: StoredChunk) -> int:
+    return stored.seq

@@ -1,0 +1,93 @@
+"""What is known of a conversation after some events and some history: an immutable value."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from ..wire.conversation import Chunk, Role, StoredChunk, TextChunk, ThinkingChunk, Usage
+from ..wire.events import ProviderRetryEvent
+from .log import Log
+
+__all__ = ["Accumulating", "Provisional", "TranscriptState", "initial_state"]
+
+AccumulatingKind = Literal["text", "thinking"]
+
+
+class Provisional(NamedTuple):
+    """A chunk that events of a turn built and that has no `seq` yet."""
+
+    role: Role
+    chunk: Chunk
+    turn_id: str
+
+
+class Accumulating:
+    """Text or thinking that still grows; immutable, and O(1) to extend.
+
+    `text` is joined when it is first asked for.
+    """
+
+    __slots__ = ("_deltas", "_text", "kind", "turn_id")
+
+    def __init__(self, kind: AccumulatingKind, turn_id: str, deltas: Log[str]) -> None:
+        self.kind: AccumulatingKind = kind
+        self.turn_id = turn_id
+        self._deltas = deltas
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Everything that has streamed so far."""
+        if self._text is None:
+            self._text = "".join(self._deltas)
+        return self._text
+
+    def extended(self, delta: str) -> Accumulating:
+        """Return the same with `delta` behind."""
+        joined = self._text
+        deltas = self._deltas if joined is None else Log((joined,))
+        return Accumulating(self.kind, self.turn_id, deltas.append(delta))
+
+    def to_chunk(self) -> TextChunk | ThinkingChunk:
+        """Return the chunk that it is so far."""
+        return TextChunk(text=self.text) if self.kind == "text" else ThinkingChunk(text=self.text)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Accumulating):
+            return NotImplemented
+        mine, theirs = (self.kind, self.turn_id), (other.kind, other.turn_id)
+        return mine == theirs and self.text == other.text
+
+    def __repr__(self) -> str:
+        return f"Accumulating({self.kind!r}, {self.text!r}, turn_id={self.turn_id!r})"
+
+
+class TranscriptState(NamedTuple):
+    """The transcript of one conversation: stored chunks, then what still has no `seq`.
+
+    Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
+    `generating` says that a turn runs; `provider_retry` is the announced retry that has
+    not begun yet.
+    """
+
+    committed: Log[StoredChunk]
+    provisional: Log[Provisional]
+    accumulating: Accumulating | None = None
+    current_turn_id: str | None = None
+    latest_usage: Usage | None = None
+    sealed_turn_id: str | None = None
+    generating: bool = False
+    provider_retry: ProviderRetryEvent | None = None
+
+
+def initial_state() -> TranscriptState:
+    """Return the state before any event."""
+    return TranscriptState(committed=Log(), provisional=Log())
+
+
+def flushed(state: TranscriptState) -> Log[Provisional]:
+    """Return the provisional chunks with the accumulating one, if any, behind them."""
+    growing = state.accumulating
+    if growing is None:
+        return state.provisional
+    return state.provisional.append(Provisional("assistant", growing.to_chunk(), growing.turn_id))
