@@ -51,6 +51,25 @@ class _TextSchema:
         return {"type": "string"}
 
 
+class _NumberSchema:
+    """A finite integer or float, kept as the one it is; no boolean."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.union_schema(
+            [
+                core_schema.int_schema(strict=True),
+                core_schema.float_schema(strict=True, allow_inf_nan=False),
+            ],
+            custom_error_type="number_type",
+            custom_error_message="must be a finite number",
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "number"}
+
+
 def _finite_json(value: object) -> object:
     """Check that `value` is JSON all the way down, and mend its text.
 
@@ -82,7 +101,7 @@ if TYPE_CHECKING:
 else:
     Text = Annotated[str, _TextSchema()]
     Json = Annotated[Any, BeforeValidator(_finite_json)]
-    Number = int | float
+    Number = Annotated[int | float, _NumberSchema()]
 
 
 class WireModel(BaseModel):

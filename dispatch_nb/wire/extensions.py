@@ -63,4 +63,4 @@ ExtensionEvent = Annotated[
     ChunksCommittedEvent | ToolSettledEvent | TurnRefusedEvent,
     Field(discriminator="type"),
 ]
-LiveEvent = AgentEvent | ExtensionEvent
+LiveEvent = Annotated[AgentEvent | ExtensionEvent, Field(discriminator="type")]

@@ -1,0 +1,760 @@
+// Generated from the pydantic models in dispatch_nb/wire by `npm run types`.
+
+/** Any JSON value. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+/** The text or thinking that is still growing. */
+export interface AccumulatingChunk {
+  readonly kind: "text" | "thinking";
+  readonly text: string;
+  readonly turnId: string;
+}
+
+/** Everything up to event `upto` is painted. */
+export interface AckMessage {
+  readonly type: "ack";
+  readonly upto: number;
+}
+
+/** Which action a field invokes. */
+export interface ActionRef {
+  readonly actionId: string;
+}
+
+export type AgentEvent =
+  | StatusEvent
+  | TurnStartEvent
+  | TextDeltaEvent
+  | ReasoningDeltaEvent
+  | ToolCallEvent
+  | ToolResultEvent
+  | ToolOutputEvent
+  | UsageEvent
+  | ErrorEvent
+  | DoneEvent
+  | TurnSealedEvent
+  | UserMessageEvent
+  | StepCompleteEvent
+  | SteeringEvent
+  | ProviderRetryEvent;
+
+/** An action without a value. */
+export interface ButtonField {
+  readonly kind: "button";
+  readonly label: string;
+  readonly action: ActionRef;
+}
+
+/** Every surface the server offers. */
+export interface CatalogMessage {
+  readonly type: "catalog";
+  readonly catalog: readonly SurfaceCatalogEntry[];
+}
+
+/** One live event of a conversation. */
+export interface ChatDeltaMessage {
+  readonly type: "chat.delta";
+  readonly event: AgentEvent;
+}
+
+/** A chat operation could not start. */
+export interface ChatErrorMessage {
+  readonly type: "chat.error";
+  readonly message: string;
+  readonly conversationId?: string;
+}
+
+/** An image sent along with a message. */
+export interface ChatImage {
+  readonly url: string;
+  readonly mimeType?: string;
+}
+
+/** Chunks of one role that belong together, as a provider sees them. */
+export interface ChatMessage {
+  readonly role: Role;
+  readonly chunks: readonly Chunk[];
+}
+
+/** Take one queued text back. */
+export interface ChatQueueCancelMessage {
+  readonly type: "chat.queue.cancel";
+  readonly conversationId: string;
+  readonly messageId: string;
+}
+
+/** Text for the running turn, or for the next one. */
+export interface ChatQueueMessage {
+  readonly type: "chat.queue";
+  readonly conversationId: string;
+  readonly text: string;
+  readonly workspaceId?: string;
+}
+
+/** A ChatRequest on the socket. */
+export interface ChatSendMessage {
+  readonly message: string;
+  readonly conversationId?: string;
+  readonly model?: string;
+  readonly cwd?: string;
+  readonly reasoningEffort?: ReasoningEffort;
+  readonly workspaceId?: string;
+  readonly computerId?: string;
+  readonly images?: readonly ChatImage[];
+  readonly type: "chat.send";
+}
+
+/** Ask for the live events of a conversation. */
+export interface ChatSubscribeMessage {
+  readonly type: "chat.subscribe";
+  readonly conversationId: string;
+}
+
+/** Stop the live events of a conversation. */
+export interface ChatUnsubscribeMessage {
+  readonly type: "chat.unsubscribe";
+  readonly conversationId: string;
+}
+
+export type Chunk =
+  | TextChunk
+  | ThinkingChunk
+  | ToolCallChunk
+  | ToolResultChunk
+  | ErrorChunk
+  | SystemChunk
+  | ImageChunk;
+
+/**
+ * The oldest `count` uncommitted chunks of this turn are stored.
+ *
+ * They have the `seq` numbers ``first_seq``, ``first_seq + 1``, … in the order in which
+ * the turn's events built them. `step_id` is absent for the prompt and for steering.
+ */
+export interface ChunksCommittedEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.chunks-committed";
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly stepId?: string;
+}
+
+/** A conversation's log was rewritten: drop what is cached and load afresh. */
+export interface ConversationCompactedMessage {
+  readonly type: "conversation.compacted";
+  readonly conversationId: string;
+  readonly newConversationId: string;
+  readonly messagesSummarized: number;
+  readonly messagesKept: number;
+}
+
+/**
+ * Committed chunks, ascending by `seq`.
+ *
+ * `latest_seq` is the last chunk's `seq`, or the requested `since_seq` when empty.
+ */
+export interface ConversationHistoryResponse {
+  readonly chunks: readonly StoredChunk[];
+  readonly latestSeq: number;
+}
+
+/** Every client is asked to show a conversation. */
+export interface ConversationOpenMessage {
+  readonly type: "conversation.open";
+  readonly conversationId: string;
+  readonly workspaceId?: string;
+}
+
+export type ConversationStatus = "active" | "queued" | "idle" | "closed";
+
+/** A conversation's status changed; not ordered with its events. */
+export interface ConversationStatusChangedMessage {
+  readonly type: "conversation.statusChanged";
+  readonly conversationId: string;
+  readonly status: ConversationStatus;
+  readonly workspaceId?: string;
+}
+
+/** Data for a renderer that both ends know by id. */
+export interface CustomField {
+  readonly kind: "custom";
+  readonly rendererId: string;
+  readonly payload: Json;
+}
+
+/** The model loop ended; `reason` is an open vocabulary. */
+export interface DoneEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "done";
+  readonly reason: string;
+  readonly durationMs?: number;
+  readonly usage?: Usage;
+  readonly contextSize?: number;
+}
+
+/** A failure that is part of the transcript. */
+export interface ErrorChunk {
+  readonly type: "error";
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** A failure during the turn. */
+export interface ErrorEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "error";
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined. */
+export interface EventsMessage {
+  readonly type: "events";
+  readonly from: number;
+  readonly upto: number;
+  readonly events: readonly LiveEvent[];
+}
+
+export type ExtensionEvent = ChunksCommittedEvent | ToolSettledEvent | TurnRefusedEvent;
+
+/** Committed chunks: an older page, or a tail. */
+export interface HistoryMessage {
+  readonly type: "history";
+  readonly chunks: readonly StoredChunk[];
+  readonly latestSeq: number;
+}
+
+/** An image, by data URL, http(s) URL or a path the server understands. */
+export interface ImageChunk {
+  readonly type: "image";
+  readonly url: string;
+  readonly mimeType?: string;
+}
+
+/** Call an action of a surface. */
+export interface InvokeMessage {
+  readonly type: "invoke";
+  readonly surfaceId: string;
+  readonly actionId: string;
+  readonly payload?: Json;
+  readonly conversationId?: string;
+}
+
+export type KernelMessage =
+  | ReadyMessage
+  | ResyncMessage
+  | AckMessage
+  | SendMessage
+  | SteerMessage
+  | StopMessage
+  | OlderMessage;
+
+export type LiveEvent =
+  | StatusEvent
+  | TurnStartEvent
+  | TextDeltaEvent
+  | ReasoningDeltaEvent
+  | ToolCallEvent
+  | ToolResultEvent
+  | ToolOutputEvent
+  | UsageEvent
+  | ErrorEvent
+  | DoneEvent
+  | TurnSealedEvent
+  | UserMessageEvent
+  | StepCompleteEvent
+  | SteeringEvent
+  | ProviderRetryEvent
+  | ChunksCommittedEvent
+  | ToolSettledEvent
+  | TurnRefusedEvent;
+
+/** A number; invoking it sends the new one. */
+export interface NumberField {
+  readonly kind: "number";
+  readonly label: string;
+  readonly value: number;
+  readonly action: ActionRef;
+  readonly min?: number;
+  readonly max?: number;
+  readonly step?: number;
+  readonly unit?: string;
+}
+
+/** The person scrolled to chunks older than `before` (a seq). */
+export interface OlderMessage {
+  readonly type: "older";
+  readonly before: number;
+}
+
+/** A share between 0 and 1. */
+export interface ProgressField {
+  readonly kind: "progress";
+  readonly label: string;
+  readonly value: number;
+}
+
+/** A provider failure will be retried after `delay_ms`; `attempt` is 0-based. */
+export interface ProviderRetryEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "provider-retry";
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** A chunk that a turn's events built and that has no `seq` yet. */
+export interface ProvisionalChunk {
+  readonly role: Role;
+  readonly chunk: Chunk;
+  readonly turnId: string;
+}
+
+/** A view appeared and wants a snapshot. */
+export interface ReadyMessage {
+  readonly type: "ready";
+}
+
+/** More of what the model thinks. */
+export interface ReasoningDeltaEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "reasoning-delta";
+  readonly delta: string;
+}
+
+export type ReasoningEffort = "low" | "medium" | "high" | "xhigh" | "max";
+
+/** The answer to an act of the person: taken, or refused with a reason to show. */
+export interface ReplyMessage {
+  readonly type: "reply";
+  readonly requestId: string;
+  readonly accepted: boolean;
+  readonly reason?: string;
+}
+
+/** A view missed events: it has everything before `from`. */
+export interface ResyncMessage {
+  readonly type: "resync";
+  readonly from: number;
+}
+
+export type Role = "system" | "user" | "assistant" | "tool";
+
+export type SeedAgentEvent =
+  | StatusEvent
+  | TurnStartEvent
+  | TextDeltaEvent
+  | ReasoningDeltaEvent
+  | ToolCallEvent
+  | ToolResultEvent
+  | ToolOutputEvent
+  | UsageEvent
+  | ErrorEvent
+  | DoneEvent
+  | TurnSealedEvent;
+
+export type SeedChunk =
+  | TextChunk
+  | ThinkingChunk
+  | ToolCallChunk
+  | ToolResultChunk
+  | ErrorChunk
+  | SystemChunk;
+
+export type SeedWsClientMessage = SubscribeMessage | UnsubscribeMessage | InvokeMessage | ChatSendMessage;
+
+export type SeedWsServerMessage =
+  | CatalogMessage
+  | SurfaceMessage
+  | SurfaceUpdateMessage
+  | SurfaceErrorMessage
+  | ChatDeltaMessage
+  | ChatErrorMessage;
+
+/** One value out of several; invoking it sends the chosen value. */
+export interface SelectorField {
+  readonly kind: "selector";
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly SurfaceOption[];
+  readonly action: ActionRef;
+}
+
+/** The person sends a message. */
+export interface SendMessage {
+  readonly type: "send";
+  readonly requestId: string;
+  readonly text: string;
+}
+
+/** What the extension reducer knows of one finished tool call. */
+export interface SettledTool {
+  readonly toolCallId: string;
+  readonly stepId: string;
+  readonly isError: boolean;
+  readonly durationMs?: number;
+}
+
+/** All a view needs to show now; `next` is the number of the next event it will get. */
+export interface SnapshotMessage {
+  readonly type: "snapshot";
+  readonly next: number;
+  readonly transcript: TranscriptSnapshot;
+  readonly settledTools: readonly SettledTool[];
+}
+
+/** A value to read. */
+export interface StatField {
+  readonly kind: "stat";
+  readonly label: string;
+  readonly value: string;
+}
+
+/** A free-form word about the conversation; never a sign that a turn runs. */
+export interface StatusEvent {
+  readonly type: "status";
+  readonly conversationId: string;
+  readonly status: string;
+}
+
+/** The person adds something while a turn runs. */
+export interface SteerMessage {
+  readonly type: "steer";
+  readonly requestId: string;
+  readonly text: string;
+}
+
+/** Text of the person that reached the model at a tool-result boundary. */
+export interface SteeringEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "steering";
+  readonly text: string;
+}
+
+/** A step's model stream ended; not a sign that the step is stored. */
+export interface StepCompleteEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "step-complete";
+  readonly stepId: string;
+  readonly ttftMs?: number;
+  readonly decodeMs?: number;
+  readonly genTotalMs?: number;
+}
+
+/** Usage and timing (milliseconds) of one step. */
+export interface StepMetrics {
+  readonly stepId: string;
+  readonly usage: Usage;
+  readonly ttftMs?: number;
+  readonly decodeMs?: number;
+  readonly genTotalMs?: number;
+}
+
+/** The person stops the running turn. */
+export interface StopMessage {
+  readonly type: "stop";
+  readonly requestId: string;
+}
+
+/**
+ * A chunk with the place it has in its conversation's log.
+ *
+ * `seq` is assigned by the store: 1-based, per conversation, without gaps.
+ */
+export interface StoredChunk {
+  readonly seq: number;
+  readonly role: Role;
+  readonly chunk: Chunk;
+}
+
+/** Ask for a surface and its updates. */
+export interface SubscribeMessage {
+  readonly type: "subscribe";
+  readonly surfaceId: string;
+  readonly conversationId?: string;
+}
+
+/** A surface that can be subscribed to; without `scope` it belongs to a conversation. */
+export interface SurfaceCatalogEntry {
+  readonly id: string;
+  readonly region: string;
+  readonly title: string;
+  readonly scope?: "global" | "conversation";
+}
+
+/** A surface operation failed, or a frame could not be read. */
+export interface SurfaceErrorMessage {
+  readonly type: "error";
+  readonly message: string;
+  readonly surfaceId?: string;
+}
+
+export type SurfaceField =
+  | ToggleField
+  | ProgressField
+  | SelectorField
+  | StatField
+  | ButtonField
+  | CustomField
+  | NumberField;
+
+/** The answer to `subscribe`. */
+export interface SurfaceMessage {
+  readonly type: "surface";
+  readonly spec: SurfaceSpec;
+  readonly conversationId?: string;
+}
+
+/** One choice of a selector. */
+export interface SurfaceOption {
+  readonly value: string;
+  readonly label: string;
+}
+
+/** A whole surface; every update carries one. */
+export interface SurfaceSpec {
+  readonly id: string;
+  readonly region: string;
+  readonly title: string;
+  readonly fields: readonly SurfaceField[];
+}
+
+/** The new spec of a subscribed surface. */
+export interface SurfaceUpdate {
+  readonly surfaceId: string;
+  readonly spec: SurfaceSpec;
+  readonly conversationId?: string;
+}
+
+/** A subscribed surface changed. */
+export interface SurfaceUpdateMessage {
+  readonly type: "update";
+  readonly update: SurfaceUpdate;
+}
+
+/** Injected content that neither the person nor the model wrote. */
+export interface SystemChunk {
+  readonly type: "system";
+  readonly text: string;
+}
+
+/** Text that a person or a model wrote. */
+export interface TextChunk {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** More text of the answer. */
+export interface TextDeltaEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "text-delta";
+  readonly delta: string;
+}
+
+/** What a model thought before it answered. */
+export interface ThinkingChunk {
+  readonly type: "thinking";
+  readonly text: string;
+}
+
+/** A switch; invoking it sends the new boolean. */
+export interface ToggleField {
+  readonly kind: "toggle";
+  readonly label: string;
+  readonly value: boolean;
+  readonly action: ActionRef;
+}
+
+/** A model's request to run a tool; `input` may be any JSON, also null or raw text. */
+export interface ToolCallChunk {
+  readonly type: "tool-call";
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+  readonly stepId?: string;
+}
+
+/** The model asks for a tool, with its complete input. */
+export interface ToolCallEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "tool-call";
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+  readonly stepId?: string;
+}
+
+/** Output of a tool that still runs. */
+export interface ToolOutputEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "tool-output";
+  readonly toolCallId: string;
+  readonly data: string;
+  readonly stream: "stdout" | "stderr";
+}
+
+/** What a tool gave back for the call with the same `tool_call_id`. */
+export interface ToolResultChunk {
+  readonly type: "tool-result";
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly content: string;
+  readonly isError: boolean;
+  readonly stepId?: string;
+}
+
+/** A tool has answered. */
+export interface ToolResultEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "tool-result";
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly content: string;
+  readonly isError: boolean;
+  readonly stepId?: string;
+  readonly durationMs?: number;
+}
+
+/**
+ * A tool's own run ended; its `tool-result` follows in call order.
+ *
+ * `duration_ms` is the run of this call alone, without queueing and without siblings.
+ */
+export interface ToolSettledEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.tool-settled";
+  readonly stepId: string;
+  readonly toolCallId: string;
+  readonly isError: boolean;
+  readonly durationMs?: number;
+}
+
+/** A TranscriptState as JSON, with the newest committed chunks only. */
+export interface TranscriptSnapshot {
+  readonly committed: readonly StoredChunk[];
+  readonly provisional: readonly ProvisionalChunk[];
+  readonly accumulating: AccumulatingChunk | null;
+  readonly currentTurnId: string | null;
+  readonly latestUsage: Usage | null;
+  readonly sealedTurnId: string | null;
+  readonly generating: boolean;
+  readonly providerRetry: ProviderRetryEvent | null;
+}
+
+/**
+ * Usage, steps and timing (milliseconds) of one sealed turn.
+ *
+ * `usage` is the sum over steps; `context_size` is the last step's input plus output.
+ */
+export interface TurnMetrics {
+  readonly turnId: string;
+  readonly usage: Usage;
+  readonly steps: readonly StepMetrics[];
+  readonly durationMs?: number;
+  readonly contextSize?: number;
+}
+
+/**
+ * A message was not taken: the closing, and only, event of a turn that never began.
+ *
+ * Nothing was stored; the text went back to the person who sent it.
+ */
+export interface TurnRefusedEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.turn-refused";
+  readonly message: string;
+}
+
+/** Everything the turn will ever store is stored. */
+export interface TurnSealedEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "turn-sealed";
+}
+
+/** The model loop begins; the user message is stored. */
+export interface TurnStartEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "turn-start";
+}
+
+/** Stop the updates of a surface. */
+export interface UnsubscribeMessage {
+  readonly type: "unsubscribe";
+  readonly surfaceId: string;
+  readonly conversationId?: string;
+}
+
+/**
+ * Tokens of one request or of a sum of requests.
+ *
+ * `input_tokens` is the whole prompt, cached tokens included; the cache counters are
+ * parts of it, not additions to it.
+ */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+}
+
+/** Tokens that the provider reported for the running step. */
+export interface UsageEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "usage";
+  readonly usage: Usage;
+  readonly stepId?: string;
+}
+
+/** The prompt that opened the turn; its first event. */
+export interface UserMessageEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "user-message";
+  readonly text: string;
+}
+
+export type ViewMessage = EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage;
+
+export type WsClientMessage =
+  | SubscribeMessage
+  | UnsubscribeMessage
+  | InvokeMessage
+  | ChatSendMessage
+  | ChatSubscribeMessage
+  | ChatUnsubscribeMessage
+  | ChatQueueMessage
+  | ChatQueueCancelMessage;
+
+export type WsServerMessage =
+  | CatalogMessage
+  | SurfaceMessage
+  | SurfaceUpdateMessage
+  | SurfaceErrorMessage
+  | ChatDeltaMessage
+  | ChatErrorMessage
+  | ConversationOpenMessage
+  | ConversationStatusChangedMessage
+  | ConversationCompactedMessage;
