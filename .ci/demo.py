@@ -38,7 +38,7 @@ def _serve() -> None:
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--ServerApp.answer_yes=True",
-        "--ServerApp.log_level=WARN",
+        "--log-level=WARN",
         f"--ServerApp.root_dir={ROOT / 'notebooks'}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -68,7 +68,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _end(signal_number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise SystemExit(128 + signal_number)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
