@@ -122,7 +122,8 @@ class Provider(Protocol):
     """A model behind some API: one streaming method.
 
     `stream` yields events until the answer ends. To stop it early the engine cancels the
-    pending read and closes the iterator; the provider then closes its connection.
+    pending read and closes the iterator; the provider then closes its connection. An
+    exception is a failure of the request, like a `Failure` that may be retried.
     """
 
     @property
@@ -150,7 +151,10 @@ class ToolOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a running tool knows of its call."""
+    """What a running tool knows of its call.
+
+    `on_output` may be called from any thread; what comes after the call's end is dropped.
+    """
 
     tool_call_id: str
     conversation_id: str
@@ -163,7 +167,8 @@ class Tool(Protocol):
     """Something a model may call.
 
     `concurrency_safe` false means that nothing else runs while it runs. `execute` must
-    run on the turn's loop without blocking it.
+    run on the turn's loop without blocking it; when the turn is aborted it is cancelled,
+    and what it would still return is ignored.
     """
 
     @property
@@ -204,10 +209,20 @@ class DispatchPolicy:
 
 
 class RetryStrategy(Protocol):
-    """When to try a failed request again."""
+    """When to try a failed request again; one strategy may serve many turns at once."""
 
-    def delay_for(self, attempt: int, failure: Failure) -> float | None:
-        """Return the delay in milliseconds before retry `attempt` (0-based), or None to give up."""
+    def delay_for(self, attempt: int, failure: Failure, waited_ms: float) -> float | None:
+        """Return the delay in milliseconds before the next try, or None to give up.
+
+        Parameters
+        ----------
+        attempt
+            How many retries the step has had before this one.
+        failure
+            What went wrong, with the server's own wish for a delay if it named one.
+        waited_ms
+            The delays of this step so far, summed.
+        """
         ...
 
     async def sleep(self, delay_ms: float, signal: AbortSignal) -> None:

@@ -1,0 +1,25 @@
+"""Exceptions of providers and tools as words for a transcript."""
+
+from __future__ import annotations
+
+from .contracts import Failure
+
+__all__ = ["as_failure", "describe"]
+
+
+def describe(error: BaseException) -> str:
+    """Return what `error` says, or its kind where the message alone says nothing."""
+    text = str(error)
+    if not text:
+        return type(error).__name__
+    if type(error) is KeyError:
+        return f"KeyError: {text}"
+    return text
+
+
+def as_failure(error: Exception) -> Failure:
+    """Return an exception of a provider's stream as the failure of its request.
+
+    An exception may always be retried (turn contract, section 5).
+    """
+    return Failure(message=describe(error), retryable=True)

@@ -1,0 +1,259 @@
+"""A step's answer as it streams in: events for the watchers, a draft for the transcript.
+
+Source: the Dispatch turn contract, sections 4 and 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import count
+from typing import assert_never
+
+from pydantic import MISSING
+
+from ..wire.conversation import (
+    ChatMessage,
+    Chunk,
+    ErrorChunk,
+    TextChunk,
+    ThinkingChunk,
+    Usage,
+)
+from ..wire.events import (
+    ErrorEvent,
+    ProviderRetryEvent,
+    ReasoningDeltaEvent,
+    TextDeltaEvent,
+    ToolCallEvent,
+    UsageEvent,
+)
+from .contracts import (
+    AbortSignal,
+    Failure,
+    Finish,
+    ProviderEvent,
+    ReasoningDelta,
+    RetryStrategy,
+    RunTurnInput,
+    TextDelta,
+    Tool,
+    ToolCall,
+    UsageReport,
+)
+from .draft import Draft, call_chunk
+from .failures import as_failure
+from .tasks import cancelled_from_outside
+from .usage import NO_USAGE, add_usage
+
+__all__ = ["AnswerReader"]
+
+_log = logging.getLogger(__name__)
+
+# A provider whose events are all there at once never gives way by itself: tools would
+# not start and an abort would not be seen until its last event.
+_EVENTS_PER_PAUSE = 32
+
+
+class AnswerReader:
+    """Reads one answer, trying again where that is allowed.
+
+    Parameters
+    ----------
+    on_call
+        Told of each tool call as it streams in.
+
+    Attributes
+    ----------
+    calls
+        The tool calls so far, as the tools shall see them.
+    usage
+        The sum of the step's usage reports.
+    reason
+        The step's finish reason.
+    first_token_ms
+        When the first text or reasoning came, by the turn's clock.
+    """
+
+    def __init__(
+        self,
+        turn: RunTurnInput,
+        step_id: str,
+        history: Sequence[ChatMessage],
+        tools: Sequence[Tool],
+        signal: AbortSignal,
+        on_call: Callable[[ToolCall], None],
+    ) -> None:
+        self._turn = turn
+        self._step_id = step_id
+        self._history = history
+        self._tools = tools
+        self._signal = signal
+        self._on_call = on_call
+        self._draft = Draft()
+        self._has_content = False
+        self.calls: list[ToolCall] = []
+        self.usage = NO_USAGE
+        self.reason = "stop"
+        self.first_token_ms: float | None = None
+
+    def chunks(self) -> list[Chunk]:
+        """Return the assistant's chunks so far."""
+        return self._draft.chunks()
+
+    async def read(self) -> None:
+        """Read to the end of the answer, to a failure that is final, or to an abort."""
+        waited_ms = 0.0
+        for attempt in count():
+            failure = await self._read_once()
+            if failure is None:
+                return
+            retry = self._turn.retry
+            if retry is None or not failure.retryable or self._has_content:
+                return self._give_up(failure)
+            delay_ms = retry.delay_for(attempt, failure, waited_ms)
+            if delay_ms is None:
+                return self._give_up(failure)
+            await self._wait(retry, attempt, delay_ms, failure)
+            if self._is_over():
+                return
+            waited_ms += delay_ms
+
+    async def _read_once(self) -> Failure | None:
+        """Read one response; return its failure, or None if it ended or was aborted."""
+        turn = self._turn
+        try:
+            events = aiter(turn.provider.stream(list(self._history), self._tools, turn.options))
+        except Exception as error:
+            return as_failure(error)
+        try:
+            for number in count(1):
+                event = await _next(events)
+                if event is None or self._is_over():
+                    return None
+                if isinstance(event, Failure):
+                    return event
+                self._take(event)
+                if isinstance(event, ToolCall) or number % _EVENTS_PER_PAUSE == 0:
+                    await asyncio.sleep(0)
+        finally:
+            await _close(events)
+        return None
+
+    def _is_over(self) -> bool:
+        # A provider that cannot be cancelled may send on after the turn has left it behind.
+        return self._signal.aborted or cancelled_from_outside()
+
+    def _take(self, event: TextDelta | ReasoningDelta | ToolCall | UsageReport | Finish) -> None:
+        match event:
+            case TextDelta(delta) | ReasoningDelta(delta):
+                # An empty delta says nothing, and would leave an empty chunk behind.
+                if delta:
+                    self._has_content = True
+                    self._take_delta(event)
+            case ToolCall():
+                self._has_content = True
+                self._take_call(event)
+            case UsageReport(usage):
+                self._has_content = True
+                self._take_usage(usage)
+            case Finish(reason):
+                self.reason = reason
+            case _:
+                assert_never(event)
+
+    def _take_delta(self, event: TextDelta | ReasoningDelta) -> None:
+        if self.first_token_ms is None and self._turn.now is not None:
+            self.first_token_ms = self._turn.now()
+        is_text = isinstance(event, TextDelta)
+        live = (TextDeltaEvent if is_text else ReasoningDeltaEvent)(
+            conversation_id=self._turn.conversation_id,
+            turn_id=self._turn.turn_id,
+            delta=event.delta,
+        )
+        # The event's text, not the provider's: the watchers' transcript is made of it.
+        self._draft.extend(TextChunk if is_text else ThinkingChunk, live.delta)
+        self._turn.emit(live)
+
+    def _take_call(self, call: ToolCall) -> None:
+        chunk = call_chunk(call, self._step_id)
+        call = ToolCall(chunk.tool_call_id, chunk.tool_name, call.input)
+        self._draft.add(chunk)
+        self.calls.append(call)
+        self._turn.emit(
+            ToolCallEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                tool_call_id=chunk.tool_call_id,
+                tool_name=chunk.tool_name,
+                input=chunk.input,
+                step_id=self._step_id,
+            )
+        )
+        self._on_call(call)
+
+    def _take_usage(self, usage: Usage) -> None:
+        self.usage = add_usage(self.usage, usage)
+        self._turn.emit(
+            UsageEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                usage=usage,
+                step_id=self._step_id,
+            )
+        )
+
+    async def _wait(
+        self, retry: RetryStrategy, attempt: int, delay_ms: float, failure: Failure
+    ) -> None:
+        self._turn.emit(
+            ProviderRetryEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                attempt=attempt,
+                delay_ms=round(delay_ms),
+                message=failure.message,
+                code=MISSING if failure.code is None else failure.code,
+            )
+        )
+        await retry.sleep(delay_ms, self._signal)
+
+    def _give_up(self, failure: Failure) -> None:
+        chunk = ErrorChunk(
+            message=failure.message, code=MISSING if failure.code is None else failure.code
+        )
+        self.reason = "error"
+        self._draft.add(chunk)
+        self._turn.emit(
+            ErrorEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                message=chunk.message,
+                code=chunk.code,
+            )
+        )
+
+
+async def _next(events: AsyncIterator[ProviderEvent]) -> ProviderEvent | None:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        return None
+    except asyncio.CancelledError:
+        if cancelled_from_outside():
+            raise
+        return Failure("The provider's own work was cancelled.", retryable=True)
+    except Exception as error:
+        return as_failure(error)
+
+
+async def _close(events: AsyncIterator[ProviderEvent]) -> None:
+    """Close an iterator that may not have been read to its end, if it can be closed."""
+    close = getattr(events, "aclose", None)
+    if close is None:
+        return
+    try:
+        await close()
+    except Exception as error:
+        _log.debug("A provider's stream failed while it was closed.", exc_info=error)
