@@ -107,8 +107,10 @@ def run_all(checks: Iterable[Check]) -> None:
         for check in checks:
             say(f"\n== {check.name}")
             started = time.monotonic()
-            _run_one(check, totals)
-            times.append((check.name, time.monotonic() - started))
+            try:
+                _run_one(check, totals)
+            finally:
+                times.append((check.name, time.monotonic() - started))
     finally:
         say("\nseconds  check")
         for name, seconds in times:
