@@ -1,0 +1,126 @@
+"""The connections of one store: one that writes, several that read."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from ..errors import StoreError
+from .failures import store_error
+from .paths import Place
+
+__all__ = ["LOCK_WAIT_S", "Database"]
+
+LOCK_WAIT_S = 20.0
+"""How long (seconds) a connection waits for another process to finish writing."""
+
+
+class Database:
+    """Opens connections to a place and turns a database's errors into sentences.
+
+    A file has one writing connection and a pool of reading ones that never wait for it.
+    A store in memory has a single connection, which a lock hands around.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.location = place.location
+        self.is_server = place.url.get_backend_name() != "sqlite"
+        self._guard: AbstractContextManager[Any] = nullcontext()
+        self._closed = False
+        with self._sentences():
+            if self.is_server:
+                self._reading = self._writing = _server_engine(place)
+            elif place.path is None:
+                self._guard = threading.RLock()
+                self._reading = self._writing = _sqlite_engine(place.url, "memory")
+            else:
+                self._reading = _sqlite_engine(place.url, "read")
+                self._writing = _sqlite_engine(place.url, "write")
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection whose queries all see the same moment."""
+        with self._guard, self._sentences(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Give the writing connection in a transaction that nobody else writes beside."""
+        with self._guard, self._sentences(), self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection that is not in use, and give no more."""
+        with self._guard:
+            self._closed = True
+            self._reading.dispose()
+            self._writing.dispose()
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreError(f"The store {self.location} is closed. Open it again to use it.")
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            raise store_error(error, self.location) from error
+
+
+def _server_engine(place: Place) -> sa.Engine:
+    try:
+        return sa.create_engine(place.url)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"The store {place.location} needs the Python package {error.name!r}, which is not "
+            f"installed: run `pip install {error.name}`."
+        ) from error
+
+
+def _sqlite_engine(url: sa.URL, use: str) -> sa.Engine:
+    arguments: dict[str, Any] = {"timeout": LOCK_WAIT_S, "check_same_thread": False}
+    if use == "read":
+        engine = sa.create_engine(url, connect_args=arguments)
+    else:
+        engine = sa.create_engine(url, connect_args=arguments, poolclass=StaticPool)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: object) -> None:
+        # Transactions begin where `begin` says, not where the driver guesses.
+        connection.isolation_level = None
+        if use == "read":
+            connection.execute("PRAGMA query_only = ON")
+            return
+        if use == "write":
+            _use_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        # A reader of a store in memory may ask for a second connection: it is the same one.
+        if not driver.in_transaction:
+            # Without IMMEDIATE two writers could both read, and one would then fail.
+            connection.exec_driver_sql("BEGIN" if use == "read" else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers go on while a writer writes; SQLite's own waiting does not cover this switch."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)

@@ -1,0 +1,1 @@
+"""The revisions, oldest first by name; a released one is never changed."""

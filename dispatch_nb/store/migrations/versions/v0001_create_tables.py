@@ -1,0 +1,182 @@
+"""Create every table.
+
+Revision ID: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create every table."""
+    op.create_table(
+        "conversations",
+        sa.Column("conversation_id", sa.Text, primary_key=True),
+        sa.Column("title", sa.Text),
+        sa.Column("system_prompt", sa.Text),
+        sa.Column("model", sa.Text),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("forked_from_id", sa.Text),
+        sa.Column("forked_at_seq", sa.Integer),
+        sa.Column("tags_json", sa.Text),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("updated_us", sa.BigInteger, nullable=False),
+        sa.Column("last_seq", sa.Integer, nullable=False),
+        sa.Column("last_n", sa.BigInteger, nullable=False),
+        sa.Column("message_count", sa.Integer, nullable=False),
+        sa.Column("turn_count", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "turns",
+        sa.Column("turn_id", sa.Text, primary_key=True),
+        sa.Column(
+            "conversation_id",
+            sa.Text,
+            sa.ForeignKey("conversations.conversation_id"),
+            nullable=False,
+        ),
+        sa.Column("turn_index", sa.Integer, nullable=False),
+        sa.Column("run_id", sa.Text),
+        sa.Column("prompt_text", sa.Text),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("finish_reason", sa.Text),
+        sa.Column("abort_reason", sa.Text),
+        sa.Column("started_us", sa.BigInteger),
+        sa.Column("first_chunk_us", sa.BigInteger),
+        sa.Column("completed_us", sa.BigInteger),
+        sa.Column("sealed_us", sa.BigInteger),
+        sa.Column("duration_ms", sa.Double),
+        sa.Column("context_size", sa.BigInteger),
+        sa.Column("input_tokens", sa.BigInteger),
+        sa.Column("output_tokens", sa.BigInteger),
+        sa.Column("cache_read_tokens", sa.BigInteger),
+        sa.Column("cache_write_tokens", sa.BigInteger),
+        sa.Column("reasoning_tokens", sa.BigInteger),
+        sa.Column("usage_source", sa.Text),
+        sa.Column("is_lower_bound", sa.Boolean, nullable=False),
+        sa.Column("cost_usd", sa.Double),
+        sa.Column("error_type", sa.Text),
+        sa.Column("error_message", sa.Text),
+        sa.Column("params_json", sa.Text),
+    )
+    op.create_table(
+        "steps",
+        sa.Column("step_id", sa.Text, primary_key=True),
+        sa.Column("turn_id", sa.Text, nullable=False),
+        sa.Column(
+            "conversation_id",
+            sa.Text,
+            sa.ForeignKey("conversations.conversation_id"),
+            nullable=False,
+        ),
+        sa.Column("step_index", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("provider_name", sa.Text),
+        sa.Column("request_model", sa.Text),
+        sa.Column("response_model", sa.Text),
+        sa.Column("response_id", sa.Text),
+        sa.Column("finish_reason", sa.Text),
+        sa.Column("raw_finish_reason", sa.Text),
+        sa.Column("is_streaming", sa.Boolean),
+        sa.Column("requested_us", sa.BigInteger),
+        sa.Column("first_chunk_us", sa.BigInteger),
+        sa.Column("completed_us", sa.BigInteger),
+        sa.Column("ttft_ms", sa.Double),
+        sa.Column("decode_ms", sa.Double),
+        sa.Column("gen_total_ms", sa.Double),
+        sa.Column("delta_count", sa.Integer),
+        sa.Column("chunk_count", sa.Integer),
+        sa.Column("input_tokens", sa.BigInteger),
+        sa.Column("output_tokens", sa.BigInteger),
+        sa.Column("cache_read_tokens", sa.BigInteger),
+        sa.Column("cache_write_tokens", sa.BigInteger),
+        sa.Column("reasoning_tokens", sa.BigInteger),
+        sa.Column("usage_source", sa.Text),
+        sa.Column("is_lower_bound", sa.Boolean, nullable=False),
+        sa.Column("usage_json", sa.Text),
+        sa.Column("cost_usd", sa.Double),
+        sa.Column("price_ref", sa.Text),
+        sa.Column("temperature", sa.Double),
+        sa.Column("top_p", sa.Double),
+        sa.Column("max_tokens", sa.BigInteger),
+        sa.Column("seed", sa.BigInteger),
+        sa.Column("http_status", sa.Integer),
+        sa.Column("error_type", sa.Text),
+        sa.Column("error_message", sa.Text),
+        sa.Column("request_hash", sa.Text),
+    )
+    op.create_table(
+        "chunks",
+        sa.Column(
+            "conversation_id",
+            sa.Text,
+            sa.ForeignKey("conversations.conversation_id"),
+            primary_key=True,
+        ),
+        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("turn_id", sa.Text, nullable=False),
+        sa.Column("step_id", sa.Text),
+        sa.Column("message_id", sa.Text, nullable=False),
+        sa.Column("message_index", sa.Integer, nullable=False),
+        sa.Column("chunk_index", sa.Integer, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("chunk_type", sa.Text, nullable=False),
+        sa.Column("chunk_json", sa.Text, nullable=False),
+        sa.Column("text", sa.Text),
+        sa.Column("tool_call_id", sa.Text),
+        sa.Column("tool_name", sa.Text),
+        sa.Column("is_error", sa.Boolean),
+        sa.Column("started_us", sa.BigInteger),
+        sa.Column("completed_us", sa.BigInteger),
+        sa.Column("delta_count", sa.Integer),
+        sa.Column("is_interrupted", sa.Boolean, nullable=False),
+    )
+    op.create_table(
+        "tool_calls",
+        sa.Column(
+            "conversation_id",
+            sa.Text,
+            sa.ForeignKey("conversations.conversation_id"),
+            primary_key=True,
+        ),
+        sa.Column("call_seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("tool_call_id", sa.Text, nullable=False),
+        sa.Column("turn_id", sa.Text, nullable=False),
+        sa.Column("step_id", sa.Text),
+        sa.Column("result_seq", sa.Integer),
+        sa.Column("tool_name", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("is_synthetic", sa.Boolean, nullable=False),
+        sa.Column("approval", sa.Text),
+        sa.Column("requested_us", sa.BigInteger),
+        sa.Column("approved_us", sa.BigInteger),
+        sa.Column("started_us", sa.BigInteger),
+        sa.Column("completed_us", sa.BigInteger),
+        sa.Column("duration_ms", sa.Double),
+        sa.Column("approval_wait_ms", sa.Double),
+        sa.Column("error_type", sa.Text),
+        sa.Column("error_message", sa.Text),
+        sa.Column("result_bytes", sa.BigInteger),
+    )
+    op.create_table(
+        "events",
+        sa.Column(
+            "conversation_id",
+            sa.Text,
+            sa.ForeignKey("conversations.conversation_id"),
+            primary_key=True,
+        ),
+        sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("turn_id", sa.Text),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("mono_us", sa.BigInteger, nullable=False),
+        sa.Column("event_json", sa.Text, nullable=False),
+    )
+    op.create_index("ix_turns_conversation_id", "turns", ["conversation_id"])
+    op.create_index("ix_steps_conversation_id", "steps", ["conversation_id"])

@@ -1,0 +1,108 @@
+"""From what a person named to a database address, with the checks a file needs first."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from platformdirs import user_data_path
+
+from ..errors import StoreError
+
+__all__ = ["Place", "default_target", "prepare_file", "resolve"]
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store lives; `path` is None for a store in memory or on a server."""
+
+    location: str
+    url: sa.URL
+    path: Path | None
+
+
+def default_target() -> str:
+    """Return what ``DISPATCH_NB_STORE`` names, else the file in the person's data folder."""
+    chosen = os.environ.get("DISPATCH_NB_STORE")
+    return chosen or str(user_data_path("dispatch_nb", appauthor=False) / "conversations.db")
+
+
+def resolve(target: str | os.PathLike[str] | None) -> Place:
+    """Return the place that a path, ``":memory:"`` or a database URL names.
+
+    Raises
+    ------
+    StoreError
+        If a URL cannot be understood.
+    """
+    text = default_target() if target is None else os.fspath(target)
+    if "://" not in text:
+        return _sqlite(sa.URL.create("sqlite", database=text))
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError(
+            f"The store address {text!r} cannot be understood. Give a path such as 'lab.db', "
+            "or a database URL such as 'postgresql+psycopg://user@host/name'."
+        ) from error
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return Place(url.render_as_string(hide_password=True), url, None)
+
+
+def _sqlite(url: sa.URL) -> Place:
+    url = url.set(drivername="sqlite")
+    if url.database in (None, "", ":memory:"):
+        return Place(":memory:", url.set(database=":memory:"), None)
+    path = Path(url.database).expanduser().absolute()
+    return Place(str(path), url.set(database=str(path)), path)
+
+
+def prepare_file(path: Path) -> None:
+    """Make the folder of a store file, and refuse a file that cannot be one, untouched.
+
+    Raises
+    ------
+    StoreError
+        If the path is a folder, a file of another kind, or cannot be written.
+    """
+    if path.is_dir():
+        raise StoreError(f"The store {path} is a folder. Name a file in it, such as {path}/lab.db.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = _head(path)
+    except OSError as error:
+        raise StoreError(
+            f"The store {path} cannot be opened: {error.strerror}. "
+            "Choose a path in a folder that you may write."
+        ) from error
+    if head and head != _SQLITE_MAGIC:
+        raise StoreError(
+            f"The store {path} is not an SQLite database; it was left as it is. "
+            "Choose the path of a store, or of a file that does not exist yet."
+        )
+    if path.exists() and not _is_writable(path):
+        raise StoreError(
+            f"The store {path} is read-only. Allow writing to it, or copy it and open the copy."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError(
+            f"The folder of the store {path} is read-only. "
+            "Allow writing to it, or choose a path in another folder."
+        )
+
+
+def _head(path: Path) -> bytes:
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_MAGIC))
+
+
+def _is_writable(path: Path) -> bool:
+    # A file marked read-only is respected even where an administrator could write it.
+    return os.access(path, os.W_OK) and bool(path.stat().st_mode & 0o222)

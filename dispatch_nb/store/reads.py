@@ -1,0 +1,187 @@
+"""Every way in which the store is read, as queries on an open connection."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import MISSING, TypeAdapter
+
+from ..wire.conversation import (
+    ChatMessage,
+    ConversationHistoryResponse,
+    StepMetrics,
+    TurnMetrics,
+    Usage,
+)
+from ..wire.extensions import LiveEvent
+from ..wire.parse import parse_chunk, parse_history_response
+from . import schema
+from .failures import unknown_conversation
+from .rows import ConversationRow, EventRow
+
+__all__ = [
+    "conversation",
+    "conversation_ids",
+    "events",
+    "history",
+    "list_conversations",
+    "messages",
+    "turn_metrics",
+]
+
+_conversations = schema.conversations
+_chunks = schema.chunks
+_events = schema.events
+_turns = schema.turns
+_steps = schema.steps
+_live_event: TypeAdapter[LiveEvent] = TypeAdapter(LiveEvent)
+_newest_first = (_conversations.c.updated_us.desc(), _conversations.c.conversation_id)
+
+
+def conversation(connection: sa.Connection, conversation_id: str, location: str) -> ConversationRow:
+    """Return a conversation's row."""
+    row = connection.execute(
+        sa.select(_conversations).where(_conversations.c.conversation_id == conversation_id)
+    ).one_or_none()
+    if row is None:
+        raise unknown_conversation(conversation_id, conversation_ids(connection), location)
+    return ConversationRow(**row._mapping)
+
+
+def list_conversations(connection: sa.Connection) -> list[ConversationRow]:
+    """Return every conversation, newest activity first."""
+    rows = connection.execute(sa.select(_conversations).order_by(*_newest_first))
+    return [ConversationRow(**row._mapping) for row in rows]
+
+
+def conversation_ids(connection: sa.Connection) -> list[str]:
+    """Return the id of every conversation, newest activity first."""
+    query = sa.select(_conversations.c.conversation_id).order_by(*_newest_first)
+    return list(connection.scalars(query))
+
+
+def history(
+    connection: sa.Connection,
+    conversation_id: str,
+    since_seq: int,
+    before_seq: int | None,
+    limit: int | None,
+) -> ConversationHistoryResponse:
+    """Return the newest `limit` chunks between two seqs, both excluded, ascending."""
+    since = max(since_seq, 0)
+    query = (
+        sa.select(_chunks.c.seq, _chunks.c.role, _chunks.c.chunk_json)
+        .where(_chunks.c.conversation_id == conversation_id, _chunks.c.seq > since)
+        .order_by(_chunks.c.seq.desc())
+    )
+    if before_seq is not None and before_seq >= 1:
+        query = query.where(_chunks.c.seq < before_seq)
+    if limit is not None and limit >= 1:
+        query = query.limit(limit)
+    rows = connection.execute(query).all()[::-1]
+    latest = rows[-1].seq if rows else since_seq
+    # The stored chunks are JSON already: the whole response is read in one go.
+    listed = ",".join(
+        f'{{"seq":{seq},"role":"{role}","chunk":{chunk}}}' for seq, role, chunk in rows
+    )
+    return parse_history_response(f'{{"chunks":[{listed}],"latestSeq":{latest}}}')
+
+
+def messages(connection: sa.Connection, conversation_id: str) -> list[ChatMessage]:
+    """Return the messages of a conversation with the borders they were stored with."""
+    rows = connection.execute(
+        sa.select(_chunks.c.message_index, _chunks.c.role, _chunks.c.chunk_json)
+        .where(_chunks.c.conversation_id == conversation_id)
+        .order_by(_chunks.c.seq)
+    )
+    rebuilt = []
+    for _, group in groupby(rows, key=attrgetter("message_index")):
+        members = list(group)
+        chunks = [parse_chunk(row.chunk_json) for row in members]
+        rebuilt.append(ChatMessage(role=members[0].role, chunks=chunks))
+    return rebuilt
+
+
+def events(
+    connection: sa.Connection, conversation_id: str, since_n: int, turn_id: str | None
+) -> list[EventRow]:
+    """Return the events after `since_n`, of one turn or of all."""
+    query = (
+        sa.select(_events.c.n, _events.c.at_us, _events.c.mono_us, _events.c.event_json)
+        .where(_events.c.conversation_id == conversation_id, _events.c.n > since_n)
+        .order_by(_events.c.n)
+    )
+    if turn_id is not None:
+        query = query.where(_events.c.turn_id == turn_id)
+    read = _live_event.validate_json
+    return [EventRow(n, at, mono, read(json)) for n, at, mono, json in connection.execute(query)]
+
+
+def turn_metrics(connection: sa.Connection, conversation_id: str) -> list[TurnMetrics]:
+    """Return usage and timing of every sealed turn, in turn order."""
+    turns = connection.execute(
+        sa.select(_turns)
+        .where(_turns.c.conversation_id == conversation_id, _turns.c.sealed_us.is_not(None))
+        .order_by(_turns.c.turn_index)
+    ).all()
+    steps: dict[str, list[StepMetrics]] = {turn.turn_id: [] for turn in turns}
+    for row in connection.execute(
+        sa.select(_steps)
+        .where(_steps.c.conversation_id == conversation_id)
+        .order_by(_steps.c.step_index)
+    ):
+        if row.turn_id in steps:
+            steps[row.turn_id].append(_step_metrics(row))
+    return [_turn_metrics(turn, steps[turn.turn_id]) for turn in turns]
+
+
+def _step_metrics(row: Any) -> StepMetrics:
+    return StepMetrics(
+        step_id=row.step_id,
+        usage=_usage(row),
+        ttft_ms=_given(row.ttft_ms),
+        decode_ms=_given(row.decode_ms),
+        gen_total_ms=_given(row.gen_total_ms),
+    )
+
+
+def _turn_metrics(row: Any, steps: list[StepMetrics]) -> TurnMetrics:
+    return TurnMetrics(
+        turn_id=row.turn_id,
+        usage=_usage(row) if row.input_tokens is not None else _sum(steps),
+        steps=steps,
+        duration_ms=_given(row.duration_ms),
+        context_size=_given(row.context_size),
+    )
+
+
+def _usage(row: Any) -> Usage:
+    return Usage(
+        input_tokens=row.input_tokens or 0,
+        output_tokens=row.output_tokens or 0,
+        cache_read_tokens=_given(row.cache_read_tokens),
+        cache_write_tokens=_given(row.cache_write_tokens),
+    )
+
+
+def _sum(steps: list[StepMetrics]) -> Usage:
+    """Add up usages; a cache counter is there if any step has it (turn contract, 4.4)."""
+
+    def total(location: str) -> Any:
+        counts = [getattr(step.usage, location) for step in steps]
+        given = [count for count in counts if count is not MISSING]
+        return sum(given) if given else MISSING
+
+    return Usage(
+        input_tokens=sum(step.usage.input_tokens for step in steps),
+        output_tokens=sum(step.usage.output_tokens for step in steps),
+        cache_read_tokens=total("cache_read_tokens"),
+        cache_write_tokens=total("cache_write_tokens"),
+    )
+
+
+def _given(value: Any) -> Any:
+    return MISSING if value is None else value

@@ -1,0 +1,143 @@
+"""The one thread that writes: operations queue up and share transactions."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from ..errors import StoreError
+from .database import Database
+from .failures import store_error
+
+__all__ = ["Operation", "Writer"]
+
+_T = TypeVar("_T")
+Operation = Callable[[sa.Connection], _T]
+
+_GROUP_LIMIT = 256
+
+
+@dataclass(slots=True)
+class _Job:
+    operation: Operation[Any]
+    future: Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Runs operations in the order they were submitted, as many as are waiting per commit.
+
+    A future resolves after the commit that holds its operation. An operation that fails
+    fails alone: those it shares a transaction with are stored.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, operation: Operation[_T]) -> Future[_T]:
+        """Queue an operation; it must leave nothing behind but what it writes.
+
+        Raises
+        ------
+        StoreError
+            If the writer is closed.
+        """
+        future: Future[_T] = Future()
+        with self._lock:
+            if self._closed:
+                raise StoreError(
+                    f"The store {self._database.location} is closed. Open it again to write to it."
+                )
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="dispatch_nb store", daemon=True
+                )
+                self._thread.start()
+            self._queue.put(_Job(operation, future))
+        return future
+
+    def close(self) -> None:
+        """Write everything that was submitted, then end the thread and close the database."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+            thread = self._thread
+        if thread is None:
+            self._database.close()
+            return
+        if first:
+            self._queue.put(None)
+        # Garbage collection may close a store on the writer's own thread.
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        while self._run_group():
+            pass
+        self._database.close()
+
+    def _run_group(self) -> bool:
+        """Write one group; false once there will be no further one."""
+        group, ended = self._next_group()
+        jobs = [job for job in group if job.future.set_running_or_notify_cancel()]
+        if jobs:
+            self._write(jobs)
+        return not ended
+
+    def _next_group(self) -> tuple[list[_Job], bool]:
+        """Wait for a job, then take along what has queued up behind it."""
+        group: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            group.append(job)
+            if len(group) == _GROUP_LIMIT:
+                return group, False
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _write(self, jobs: Sequence[_Job]) -> None:
+        try:
+            with self._database.write() as connection:
+                if len(jobs) == 1:
+                    jobs[0].result = jobs[0].operation(connection)
+                else:
+                    for job in jobs:
+                        self._run_in_savepoint(connection, job)
+        except Exception as error:
+            for job in jobs:
+                job.future.set_exception(job.error or error)
+            return
+        for job in jobs:
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+
+    def _run_in_savepoint(self, connection: sa.Connection, job: _Job) -> None:
+        savepoint = connection.begin_nested()
+        try:
+            job.result = job.operation(connection)
+        except Exception as error:
+            job.error = error
+            if isinstance(error, sa.exc.SQLAlchemyError):
+                job.error = store_error(error, self._database.location)
+            try:
+                savepoint.rollback()
+            except sa.exc.SQLAlchemyError:
+                # A full or failing disk has ended the whole transaction, for every job in it.
+                raise error from None
+        else:
+            savepoint.commit()

@@ -1,0 +1,239 @@
+"""Every way in which the store changes, as operations on an open transaction.
+
+The counters of the conversation row give out `seq`, event numbers and message indexes:
+raising them in the transaction that writes the rows is what keeps them free of gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import MISSING
+
+from ..errors import StoreError
+from ..wire.conversation import ChatMessage, StoredChunk
+from ..wire.extensions import ChunksCommittedEvent
+from . import schema
+from .chunk_rows import ChunkPlacement, chunk_rows, tool_call_rows
+from .failures import unknown_conversation
+from .rows import (
+    ChunkSide,
+    CommitStamp,
+    ConversationRow,
+    EventRow,
+    StepRow,
+    ToolCallRow,
+    TurnRow,
+)
+
+__all__ = [
+    "append_chunks",
+    "append_events",
+    "begin_turn",
+    "create_conversation",
+    "finish_turn",
+    "mark_interrupted",
+    "save_step",
+    "update_conversation",
+]
+
+_conversations = schema.conversations
+_turns = schema.turns
+
+
+def create_conversation(connection: sa.Connection, row: ConversationRow, location: str) -> None:
+    """Add a conversation without chunks, events or turns."""
+    values = asdict(row) | {
+        "updated_us": row.created_us if row.updated_us is None else row.updated_us,
+        "last_seq": 0,
+        "last_n": 0,
+        "message_count": 0,
+        "turn_count": 0,
+    }
+    try:
+        connection.execute(_conversations.insert(), values)
+    except sa.exc.IntegrityError as error:
+        raise StoreError(
+            f"The store {location} already holds a conversation {row.conversation_id!r}."
+        ) from error
+
+
+def update_conversation(
+    connection: sa.Connection, conversation_id: str, columns: dict[str, Any], location: str
+) -> None:
+    """Set columns of a conversation."""
+    where = _conversations.c.conversation_id == conversation_id
+    if connection.execute(_conversations.update().where(where).values(columns)).rowcount == 0:
+        raise _unknown(connection, conversation_id, location)
+
+
+def append_events(
+    connection: sa.Connection, conversation_id: str, rows: Sequence[EventRow], location: str
+) -> None:
+    """Add consecutive events to the end of a conversation's log."""
+    if not rows:
+        return
+    first = rows[0].n
+    if any(row.n != n for n, row in enumerate(rows, first)):
+        numbers = ", ".join(str(row.n) for row in rows)
+        raise StoreError(f"Events must be numbered without gaps; these are {numbers}.")
+    _advance(connection, conversation_id, first, rows[-1].n, rows[-1].at_us, {}, location)
+    connection.execute(schema.events.insert(), [_event_values(conversation_id, r) for r in rows])
+
+
+def append_chunks(
+    connection: sa.Connection,
+    conversation_id: str,
+    messages: Sequence[ChatMessage],
+    *,
+    turn_id: str,
+    step_id: str | None,
+    sides: Sequence[ChunkSide],
+    event: CommitStamp,
+    tool_calls: Sequence[ToolCallRow],
+    location: str,
+) -> tuple[list[StoredChunk], EventRow]:
+    """Add messages to the end of a conversation, with the event that tells of them."""
+    count = sum(len(message.chunks) for message in messages)
+    if count == 0:
+        raise StoreError("There is nothing to store: the messages hold no chunks.")
+    if sides and len(sides) != count:
+        raise StoreError(f"{count} chunks came with side data for {len(sides)}.")
+    counters = {"last_seq": _conversations.c.last_seq + count}
+    _advance(connection, conversation_id, event.n, event.n, event.at_us, counters, location)
+    last_seq, message_count = connection.execute(
+        sa.select(_conversations.c.last_seq, _conversations.c.message_count).where(
+            _conversations.c.conversation_id == conversation_id
+        )
+    ).one()
+    placement = ChunkPlacement(
+        conversation_id, turn_id, step_id, last_seq - count + 1, message_count
+    )
+    values, stored = chunk_rows(messages, sides, placement)
+    connection.execute(schema.chunks.insert(), values)
+    connection.execute(
+        _conversations.update()
+        .where(_conversations.c.conversation_id == conversation_id)
+        .values(message_count=values[-1]["message_index"] + 1)
+    )
+    calls = tool_call_rows(stored, tool_calls, placement)
+    if calls:
+        connection.execute(schema.tool_calls.insert(), [asdict(call) for call in calls])
+    row = EventRow(
+        event.n,
+        event.at_us,
+        event.mono_us,
+        ChunksCommittedEvent(
+            conversation_id=conversation_id,
+            turn_id=turn_id,
+            first_seq=placement.first_seq,
+            count=count,
+            step_id=MISSING if step_id is None else step_id,
+        ),
+    )
+    connection.execute(schema.events.insert(), [_event_values(conversation_id, row)])
+    return stored, row
+
+
+def begin_turn(connection: sa.Connection, row: TurnRow, location: str) -> TurnRow:
+    """Add a turn and give it the next index of its conversation."""
+    where = _conversations.c.conversation_id == row.conversation_id
+    counted = (
+        _conversations.update().where(where).values(turn_count=_conversations.c.turn_count + 1)
+    )
+    if connection.execute(counted).rowcount == 0:
+        raise _unknown(connection, row.conversation_id, location)
+    turn_count = connection.scalar(sa.select(_conversations.c.turn_count).where(where))
+    row = replace(row, turn_index=(turn_count or 0) - 1)
+    connection.execute(_turns.insert(), asdict(row))
+    return row
+
+
+def finish_turn(
+    connection: sa.Connection, turn_id: str, columns: dict[str, Any], location: str
+) -> None:
+    """Set columns of a turn."""
+    done = connection.execute(
+        _turns.update().where(_turns.c.turn_id == turn_id).values(columns)
+    ).rowcount
+    if done == 0:
+        raise StoreError(f"The store {location} holds no turn {turn_id!r}: begin it first.")
+
+
+def save_step(connection: sa.Connection, row: StepRow) -> None:
+    """Add a step, or replace what was known of it."""
+    values = asdict(row)
+    where = schema.steps.c.step_id == row.step_id
+    if connection.execute(schema.steps.update().where(where).values(values)).rowcount == 0:
+        connection.execute(schema.steps.insert(), values)
+
+
+def mark_interrupted(connection: sa.Connection, conversation_id: str) -> int:
+    """Close the turns of a conversation that no process is running any more."""
+    return connection.execute(
+        _turns.update()
+        .where(_turns.c.conversation_id == conversation_id, _turns.c.status == "running")
+        .values(status="interrupted", is_lower_bound=True)
+    ).rowcount
+
+
+def _advance(
+    connection: sa.Connection,
+    conversation_id: str,
+    first_n: int,
+    last_n: int,
+    at_us: int,
+    counters: dict[str, Any],
+    location: str,
+) -> None:
+    """Move the end of the event log from before `first_n` to `last_n`, or refuse."""
+    moved = connection.execute(
+        _conversations.update()
+        .where(
+            _conversations.c.conversation_id == conversation_id,
+            _conversations.c.last_n == first_n - 1,
+        )
+        .values(last_n=last_n, updated_us=at_us, **counters)
+    ).rowcount
+    if moved:
+        return
+    end = connection.scalar(
+        sa.select(_conversations.c.last_n).where(
+            _conversations.c.conversation_id == conversation_id
+        )
+    )
+    if end is None:
+        raise _unknown(connection, conversation_id, location)
+    if end < first_n:
+        raise StoreError(
+            f"Event {first_n} cannot follow event {end} in conversation {conversation_id!r}: "
+            "events are numbered without gaps."
+        )
+    raise StoreError(
+        f"Another process is writing conversation {conversation_id!r} in the store {location}: its "
+        f"log already reaches event {end}, and event {first_n} was to be added. Nothing of it was "
+        "stored. Open the conversation again to go on from its end, or fork it."
+    )
+
+
+def _event_values(conversation_id: str, row: EventRow) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation_id,
+        "n": row.n,
+        "turn_id": getattr(row.event, "turn_id", None),
+        "type": row.event.type,
+        "at_us": row.at_us,
+        "mono_us": row.mono_us,
+        "event_json": row.event.to_json(),
+    }
+
+
+def _unknown(connection: sa.Connection, conversation_id: str, location: str) -> StoreError:
+    newest = sa.select(_conversations.c.conversation_id).order_by(
+        _conversations.c.updated_us.desc()
+    )
+    known = connection.scalars(newest.limit(1000)).all()
+    return unknown_conversation(conversation_id, list(known), location)
