@@ -1,0 +1,51 @@
+/**
+ * Stored chunks joined into the transcript.
+ *
+ * Source: the Dispatch transcript contract, A.3.
+ */
+
+import type { StoredChunk } from "../wire/types";
+import { Log } from "./log";
+import type { TranscriptState } from "./state";
+
+/**
+ * Return the state with `chunks` among its committed ones, ascending by `seq`.
+ *
+ * Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
+ * After a seal everything provisional goes and the seal is cleared; without a seal nothing
+ * provisional is touched. That is the seed's rule: where commits are announced by events,
+ * `mergeHistory` of `live.ts` is the one to use.
+ */
+export function applyHistory(
+  state: TranscriptState,
+  chunks: Iterable<StoredChunk>,
+): TranscriptState {
+  const committed = mergeBySeq(state.committed, chunks);
+  if (state.sealedTurnId === null) return { ...state, committed };
+  return { ...state, committed, provisional: Log.of(), accumulating: null, sealedTurnId: null };
+}
+
+/** Return the union by `seq`, ascending, where `chunks` win; O(new) for a pure tail. */
+export function mergeBySeq(
+  committed: Log<StoredChunk>,
+  chunks: Iterable<StoredChunk>,
+): Log<StoredChunk> {
+  const incoming = ascending(bySeq(chunks));
+  const first = incoming[0];
+  if (first === undefined) return committed;
+  const last = committed.at(-1);
+  if (last === undefined || last.seq < first.seq) return committed.extend(incoming);
+  const union = bySeq(committed);
+  for (const stored of incoming) union.set(stored.seq, stored);
+  return Log.of(ascending(union));
+}
+
+function bySeq(chunks: Iterable<StoredChunk>): Map<number, StoredChunk> {
+  const found = new Map<number, StoredChunk>();
+  for (const stored of chunks) found.set(stored.seq, stored);
+  return found;
+}
+
+function ascending(chunks: Map<number, StoredChunk>): StoredChunk[] {
+  return [...chunks.values()].sort((a, b) => a.seq - b.seq);
+}

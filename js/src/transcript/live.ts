@@ -1,0 +1,66 @@
+/** A conversation as every reader of its event log sees it: transcript and side data. */
+
+import type { LiveEvent, SnapshotMessage, StoredChunk } from "../wire/types";
+import { commitChunks } from "./commit";
+import { type ExtensionState, foldExtension, initialExtensions, SettledTools } from "./extensions";
+import { mergeBySeq } from "./history";
+import { Log } from "./log";
+import { foldEvent } from "./reducer";
+import { initialState, type TranscriptState } from "./state";
+
+/** The states of all reducers after the same events. */
+export interface LiveState {
+  readonly transcript: TranscriptState;
+  readonly extensions: ExtensionState;
+}
+
+/** Return the state before any event. */
+export function initialLive(): LiveState {
+  return { transcript: initialState(), extensions: initialExtensions() };
+}
+
+/** Return the state of a conversation of which only stored chunks are known. */
+export function liveFromHistory(chunks: Iterable<StoredChunk>): LiveState {
+  return mergeHistory(initialLive(), chunks);
+}
+
+/** Return the state after `event`; the very same object if it changes nothing. */
+export function foldLive(live: LiveState, event: LiveEvent): LiveState {
+  let { transcript, extensions } = live;
+  switch (event.type) {
+    case "nb.chunks-committed":
+      transcript = commitChunks(transcript, event);
+      break;
+    case "nb.tool-settled":
+      extensions = foldExtension(extensions, event);
+      break;
+    default:
+      transcript = foldEvent(transcript, event);
+  }
+  const isSame = transcript === live.transcript && extensions === live.extensions;
+  return isSame ? live : { transcript, extensions };
+}
+
+/**
+ * Return the state with stored chunks, an older page for example, among the committed.
+ *
+ * Unlike `applyHistory` it drops nothing after a seal: here an event says of each chunk when
+ * it is stored, and a page may arrive while the next turn streams.
+ */
+export function mergeHistory(live: LiveState, chunks: Iterable<StoredChunk>): LiveState {
+  const committed = mergeBySeq(live.transcript.committed, chunks);
+  if (committed === live.transcript.committed) return live;
+  return { ...live, transcript: { ...live.transcript, committed } };
+}
+
+/** Return the state that a snapshot describes; events from `snapshot.next` on continue it. */
+export function fromSnapshot({ transcript, settledTools }: SnapshotMessage): LiveState {
+  return {
+    transcript: {
+      ...transcript,
+      committed: Log.of(transcript.committed),
+      provisional: Log.of(transcript.provisional),
+    },
+    extensions: { settledTools: SettledTools.of(settledTools) },
+  };
+}

@@ -1,0 +1,56 @@
+/** What is known of a conversation after some events and some history: an immutable value. */
+
+import type {
+  AccumulatingChunk,
+  Chunk,
+  ProviderRetryEvent,
+  ProvisionalChunk,
+  StoredChunk,
+  Usage,
+} from "../wire/types";
+import { Log } from "./log";
+
+/**
+ * The transcript of one conversation: stored chunks, then what still has no `seq`.
+ *
+ * Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
+ * `generating` says that a turn runs; `providerRetry` is the announced retry that has not
+ * begun yet.
+ */
+export interface TranscriptState {
+  readonly committed: Log<StoredChunk>;
+  readonly provisional: Log<ProvisionalChunk>;
+  /** Its text grows by concatenation, which JavaScript engines do without copying. */
+  readonly accumulating: AccumulatingChunk | null;
+  readonly currentTurnId: string | null;
+  readonly latestUsage: Usage | null;
+  readonly sealedTurnId: string | null;
+  readonly generating: boolean;
+  readonly providerRetry: ProviderRetryEvent | null;
+}
+
+/** Return the state before any event. */
+export function initialState(): TranscriptState {
+  return {
+    committed: Log.of(),
+    provisional: Log.of(),
+    accumulating: null,
+    currentTurnId: null,
+    latestUsage: null,
+    sealedTurnId: null,
+    generating: false,
+    providerRetry: null,
+  };
+}
+
+/** Return the chunk that the accumulating one is so far. */
+export function accumulatedChunk({ kind, text }: AccumulatingChunk): Chunk {
+  return { type: kind, text };
+}
+
+/** Return the provisional chunks with the accumulating one, if any, behind them. */
+export function flushed({ provisional, accumulating }: TranscriptState): Log<ProvisionalChunk> {
+  if (accumulating === null) return provisional;
+  const chunk = accumulatedChunk(accumulating);
+  return provisional.append({ role: "assistant", chunk, turnId: accumulating.turnId });
+}
