@@ -94,11 +94,6 @@ class Store:
         """Whether `close` was called."""
         return not self._close.alive
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return not self._close.alive
-
     def close(self) -> None:
         """Write what was submitted, then let go of the file; closing twice does no harm."""
         self._close()

@@ -42,6 +42,35 @@ __all__ = [
 
 _conversations = schema.conversations
 _turns = schema.turns
+_steps = schema.steps
+
+# Built once: for a row as small as an event, building a statement costs more than running it.
+_this_conversation = _conversations.c.conversation_id == sa.bindparam("id")
+_move_end = (
+    _conversations.update()
+    .where(_this_conversation, _conversations.c.last_n == sa.bindparam("end"))
+    .values(
+        last_n=sa.bindparam("new_end"),
+        last_seq=_conversations.c.last_seq + sa.bindparam("chunks"),
+        updated_us=sa.bindparam("at_us"),
+    )
+)
+_count_messages = (
+    _conversations.update().where(_this_conversation).values(message_count=sa.bindparam("messages"))
+)
+_count_turn = (
+    _conversations.update()
+    .where(_this_conversation)
+    .values(turn_count=_conversations.c.turn_count + 1)
+)
+_read_counters = sa.select(
+    _conversations.c.last_n,
+    _conversations.c.last_seq,
+    _conversations.c.message_count,
+    _conversations.c.turn_count,
+).where(_this_conversation)
+_insert_events = schema.events.insert()
+_insert_chunks = schema.chunks.insert()
 
 
 def create_conversation(connection: sa.Connection, row: ConversationRow, location: str) -> None:
@@ -80,8 +109,8 @@ def append_events(
     if any(row.n != n for n, row in enumerate(rows, first)):
         numbers = ", ".join(str(row.n) for row in rows)
         raise StoreError(f"Events must be numbered without gaps; these are {numbers}.")
-    _advance(connection, conversation_id, first, rows[-1].n, rows[-1].at_us, {}, location)
-    connection.execute(schema.events.insert(), [_event_values(conversation_id, r) for r in rows])
+    _advance(connection, conversation_id, rows, chunks=0, location=location)
+    connection.execute(_insert_events, [_event_values(conversation_id, row) for row in rows])
 
 
 def append_chunks(
@@ -102,23 +131,15 @@ def append_chunks(
         raise StoreError("There is nothing to store: the messages hold no chunks.")
     if sides and len(sides) != count:
         raise StoreError(f"{count} chunks came with side data for {len(sides)}.")
-    counters = {"last_seq": _conversations.c.last_seq + count}
-    _advance(connection, conversation_id, event.n, event.n, event.at_us, counters, location)
-    last_seq, message_count = connection.execute(
-        sa.select(_conversations.c.last_seq, _conversations.c.message_count).where(
-            _conversations.c.conversation_id == conversation_id
-        )
-    ).one()
+    _advance(connection, conversation_id, [event], chunks=count, location=location)
+    counters = _counters(connection, conversation_id)
     placement = ChunkPlacement(
-        conversation_id, turn_id, step_id, last_seq - count + 1, message_count
+        conversation_id, turn_id, step_id, counters.last_seq - count + 1, counters.message_count
     )
     values, stored = chunk_rows(messages, sides, placement)
-    connection.execute(schema.chunks.insert(), values)
-    connection.execute(
-        _conversations.update()
-        .where(_conversations.c.conversation_id == conversation_id)
-        .values(message_count=values[-1]["message_index"] + 1)
-    )
+    connection.execute(_insert_chunks, values)
+    messages_now = values[-1]["message_index"] + 1
+    connection.execute(_count_messages, {"id": conversation_id, "messages": messages_now})
     calls = tool_call_rows(stored, tool_calls, placement)
     if calls:
         connection.execute(schema.tool_calls.insert(), [asdict(call) for call in calls])
@@ -134,20 +155,15 @@ def append_chunks(
             step_id=MISSING if step_id is None else step_id,
         ),
     )
-    connection.execute(schema.events.insert(), [_event_values(conversation_id, row)])
+    connection.execute(_insert_events, [_event_values(conversation_id, row)])
     return stored, row
 
 
 def begin_turn(connection: sa.Connection, row: TurnRow, location: str) -> TurnRow:
     """Add a turn and give it the next index of its conversation."""
-    where = _conversations.c.conversation_id == row.conversation_id
-    counted = (
-        _conversations.update().where(where).values(turn_count=_conversations.c.turn_count + 1)
-    )
-    if connection.execute(counted).rowcount == 0:
+    if connection.execute(_count_turn, {"id": row.conversation_id}).rowcount == 0:
         raise _unknown(connection, row.conversation_id, location)
-    turn_count = connection.scalar(sa.select(_conversations.c.turn_count).where(where))
-    row = replace(row, turn_index=(turn_count or 0) - 1)
+    row = replace(row, turn_index=_counters(connection, row.conversation_id).turn_count - 1)
     connection.execute(_turns.insert(), asdict(row))
     return row
 
@@ -166,9 +182,9 @@ def finish_turn(
 def save_step(connection: sa.Connection, row: StepRow) -> None:
     """Add a step, or replace what was known of it."""
     values = asdict(row)
-    where = schema.steps.c.step_id == row.step_id
-    if connection.execute(schema.steps.update().where(where).values(values)).rowcount == 0:
-        connection.execute(schema.steps.insert(), values)
+    update = _steps.update().where(_steps.c.step_id == row.step_id).values(values)
+    if connection.execute(update).rowcount == 0:
+        connection.execute(_steps.insert(), values)
 
 
 def mark_interrupted(connection: sa.Connection, conversation_id: str) -> int:
@@ -183,40 +199,39 @@ def mark_interrupted(connection: sa.Connection, conversation_id: str) -> int:
 def _advance(
     connection: sa.Connection,
     conversation_id: str,
-    first_n: int,
-    last_n: int,
-    at_us: int,
-    counters: dict[str, Any],
+    rows: Sequence[EventRow | CommitStamp],
+    *,
+    chunks: int,
     location: str,
 ) -> None:
-    """Move the end of the event log from before `first_n` to `last_n`, or refuse."""
-    moved = connection.execute(
-        _conversations.update()
-        .where(
-            _conversations.c.conversation_id == conversation_id,
-            _conversations.c.last_n == first_n - 1,
-        )
-        .values(last_n=last_n, updated_us=at_us, **counters)
-    ).rowcount
-    if moved:
+    """Move the ends of a conversation's logs past `rows` and `chunks`, or refuse."""
+    first = rows[0].n
+    values = {
+        "id": conversation_id,
+        "end": first - 1,
+        "new_end": rows[-1].n,
+        "at_us": rows[-1].at_us,
+        "chunks": chunks,
+    }
+    if connection.execute(_move_end, values).rowcount:
         return
-    end = connection.scalar(
-        sa.select(_conversations.c.last_n).where(
-            _conversations.c.conversation_id == conversation_id
-        )
-    )
-    if end is None:
+    counters = connection.execute(_read_counters, {"id": conversation_id}).one_or_none()
+    if counters is None:
         raise _unknown(connection, conversation_id, location)
-    if end < first_n:
+    if counters.last_n < first:
         raise StoreError(
-            f"Event {first_n} cannot follow event {end} in conversation {conversation_id!r}: "
-            "events are numbered without gaps."
+            f"Event {first} cannot follow event {counters.last_n} in conversation "
+            f"{conversation_id!r}: events are numbered without gaps."
         )
     raise StoreError(
         f"Another process is writing conversation {conversation_id!r} in the store {location}: its "
-        f"log already reaches event {end}, and event {first_n} was to be added. Nothing of it was "
-        "stored. Open the conversation again to go on from its end, or fork it."
+        f"log already reaches event {counters.last_n}, and event {first} was to be added. Nothing "
+        "of it was stored. Open the conversation again to go on from its end, or fork it."
     )
+
+
+def _counters(connection: sa.Connection, conversation_id: str) -> Any:
+    return connection.execute(_read_counters, {"id": conversation_id}).one()
 
 
 def _event_values(conversation_id: str, row: EventRow) -> dict[str, Any]:
