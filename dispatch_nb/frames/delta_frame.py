@@ -1,0 +1,122 @@
+"""The frame of deltas: how text arrived, piece by piece, read from the event log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..transcript.live import LiveState
+from .build import build_frame, typed
+from .chunk_rows import last_known_seq, parse_all
+from .columns import DELTA_TYPES, INTEGER, TEXT
+from .log_columns import DELTAS
+from .read import Columns, FrameStore, fetch
+
+if TYPE_CHECKING:
+    Series = pd.Series[Any]
+
+__all__ = ["deltas_frame"]
+
+_COMMITTED = "nb.chunks-committed"
+_CLOSING = ("done", "turn-sealed", _COMMITTED)
+_BUILDING = ("user-message", "steering", *DELTA_TYPES, "tool-call", "tool-result", "error")
+
+_EVENTS = f"""SELECT conversation_id, turn_id, type, at_us, mono_us,
+        CASE WHEN type IN {(*DELTA_TYPES, _COMMITTED)} THEN event_json ELSE '{{{{}}}}' END
+    FROM events WHERE {{events}} AND type IN {(*_BUILDING, *_CLOSING)}
+    ORDER BY conversation_id, n"""
+
+_EVENT_COLUMNS = ["conversation_id", "turn_id", "type", "at_us", "mono_us", "event_json"]
+
+_REQUESTS = """SELECT chunks.turn_id, chunks.seq, steps.requested_us
+    FROM chunks JOIN steps ON steps.step_id = chunks.step_id
+    WHERE {chunks} AND chunks.seq <= :upto AND chunks.chunk_type IN ('text', 'thinking')"""
+_REQUEST_COLUMNS = ["turn_id", "seq", "requested_us"]
+
+
+def deltas_frame(
+    store: FrameStore, conversation_id: str | None = None, *, live: LiveState | None = None
+) -> pd.DataFrame:
+    """Return the deltas of text and thought, one row each, in the order they arrived.
+
+    Which chunk a delta became part of follows from the event log alone: events build
+    chunks in order, and ``nb.chunks-committed`` says which seq the oldest of them got.
+
+    Parameters
+    ----------
+    store
+        Where to read.
+    conversation_id
+        Which conversation; all of them without it.
+    live
+        Chunks that this state does not know to be stored have no seq here either.
+    """
+    upto = last_known_seq(live, conversation_id)
+    with store.connect() as connection:
+        read = fetch(connection, _EVENTS, _EVENT_COLUMNS, conversation_id, upto)
+        requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, conversation_id, upto)
+    parsed = parse_all(read.pop("event_json"))
+    events = _table(read, TEXT, TEXT, TEXT, INTEGER, INTEGER)
+    events["chunk"] = _chunk_numbers(events)
+    is_delta = events["type"].isin(DELTA_TYPES)
+    deltas = events[is_delta].assign(
+        text=[event["delta"] for event, kept in zip(parsed, is_delta, strict=True) if kept]
+    )
+    commits = [event for event in parsed if event.get("type") == _COMMITTED]
+    deltas = deltas.merge(_seq_numbers(commits, upto), on=["turn_id", "chunk"], how="left")
+    deltas = deltas.merge(
+        _table(requests, TEXT, INTEGER, INTEGER), on=["turn_id", "seq"], how="left"
+    )
+    of_chunk = deltas.groupby(["turn_id", "chunk"], sort=False)
+    return build_frame(
+        DELTAS,
+        {
+            "conversation_id": deltas["conversation_id"],
+            "seq": deltas["seq"],
+            "delta_index": of_chunk.cumcount(),
+            "received_at": list(deltas["at_us"]),
+            "t_s": (deltas["at_us"] - deltas["requested_us"]) / 1e6,
+            "gap_s": (deltas["mono_us"] - of_chunk["mono_us"].shift()) / 1e6,
+            "event_type": deltas["type"],
+            "text": deltas["text"],
+        },
+    )
+
+
+def _table(columns: Columns, *dtypes: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            name: typed(values, dtype)
+            for (name, values), dtype in zip(columns.items(), dtypes, strict=True)
+        }
+    )
+
+
+def _chunk_numbers(events: pd.DataFrame) -> Series:
+    """Return the number, from 1, of the chunk that each event builds in its turn.
+
+    A delta goes on with the chunk of the event before it when that is of its own kind.
+    """
+    kind = events["type"]
+    before = kind.groupby(events["turn_id"], sort=False).shift()
+    goes_on = kind.isin(DELTA_TYPES) & (kind == before).fillna(False)
+    begins = kind.isin(_BUILDING) & ~goes_on
+    return begins.groupby(events["turn_id"], sort=False).cumsum().astype("Int64")
+
+
+def _seq_numbers(commits: list[dict[str, Any]], upto: int) -> pd.DataFrame:
+    """Return the seq of every stored chunk by its number in its turn."""
+    counts = np.array([event["count"] for event in commits], dtype="int64")
+    firsts = np.array([event["firstSeq"] for event in commits], dtype="int64")
+    within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    turn_ids = typed([event["turnId"] for event in commits], TEXT).repeat(counts.tolist())
+    seqs = pd.DataFrame(
+        {
+            "turn_id": turn_ids.reset_index(drop=True),
+            "seq": pd.array(np.repeat(firsts, counts) + within, dtype="Int64"),
+        }
+    )
+    seqs["chunk"] = (seqs.groupby("turn_id", sort=False).cumcount() + 1).astype("Int64")
+    return seqs[seqs["seq"] <= upto]
