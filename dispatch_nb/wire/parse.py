@@ -7,7 +7,7 @@ from typing import Any, Never, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import WireError
+from ..errors import UnknownVariantError, WireError
 from . import conversation as c
 from . import events as e
 from . import extensions as x
@@ -33,10 +33,20 @@ _T = TypeVar("_T")
 _type_names = {
     dict: "an object",
     list: "a list",
-    str: "text",
     bool: "a boolean",
     type(None): "null",
 }
+
+_reasons = {
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "list_type": "must be a list",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+}
+_QUOTE = "'"
+_LONGEST_SHOWN = 40
 
 _agent_event: TypeAdapter[e.AgentEvent] = TypeAdapter(e.AgentEvent)
 _live_event: TypeAdapter[x.LiveEvent] = TypeAdapter(x.LiveEvent)
@@ -72,33 +82,66 @@ def _parse(adapter: TypeAdapter[_T], kind: str, source: object) -> _T:
         if isinstance(source, str | bytes):
             try:
                 return adapter.validate_json(source, by_name=False, by_alias=True)
-            except ValidationError as error:
-                # The fast reader refuses lone surrogate escapes, which must not kill a message.
-                if error.errors(include_url=False)[0]["type"] != "json_invalid":
-                    raise
-                return adapter.validate_python(load_json(source), by_name=False, by_alias=True)
+            except ValidationError:
+                # The fast reader refuses lone surrogate escapes, which must not kill a message,
+                # and its errors do not hold the whole value.
+                source = load_json(source)
         return adapter.validate_python(source, by_name=False, by_alias=True)
     except ValidationError as error:
-        raise WireError(_sentence(kind, error)) from error
+        raise _wire_error(kind, error, source) from error
+    except RecursionError as error:
+        raise WireError(f"{kind} is nested too deeply.") from error
 
 
-def _sentence(kind: str, error: ValidationError) -> str:
+def _wire_error(kind: str, error: ValidationError, source: object) -> WireError:
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
-    where = f"{kind}: " if not path else f"{kind}: field {path!r} "
+    path = ".".join(_field_path(first["loc"], source))
+    where = f"{kind}: field {path!r}" if path else kind
+    context = first.get("ctx", {})
     match first["type"]:
-        case "missing" | "union_tag_not_found":
-            tag = first.get("ctx", {}).get("discriminator")
-            return f"{where}is missing." if tag is None else f"{where}has no {tag}."
+        case "missing":
+            return WireError(f"{where} is missing.")
+        case "union_tag_not_found":
+            return WireError(f"{where} has no {context['discriminator'].strip(_QUOTE)}.")
         case "union_tag_invalid":
-            context = first["ctx"]
-            return f"{where}has an unknown {context['discriminator']}, {context['tag']!r}."
-        case _:
-            given = first["input"]
-            shown = _type_names.get(type(given), repr(given))
-            reason = first["msg"].removeprefix("Input should be ")
-            reason = reason if reason.startswith("must") else f"must be {reason}"
-            return f"{where}{reason}, not {shown}."
+            name, tag = context["discriminator"].strip(_QUOTE), context["tag"]
+            return UnknownVariantError(f"{where} has an unknown {name}, {tag!r}.")
+        case "json_number" | "json_key" | "json_value":
+            return WireError(f"{where} {first['msg']}.")
+        case known:
+            reason = _reasons.get(known, first["msg"].replace("Input should be", "must be"))
+            return WireError(f"{where} {reason}, not {_shown(first['input'])}.")
+
+
+def _field_path(location: tuple[int | str, ...], source: object) -> list[str]:
+    """Return the keys that lead to a value, without the variants that pydantic puts between."""
+    path: list[str] = []
+    value: Any = source
+    may_be_tag = True
+    for part in location[:-1]:
+        if (
+            may_be_tag
+            and isinstance(value, dict)
+            and part in (value.get("type"), value.get("kind"))
+        ):
+            may_be_tag = False
+            continue
+        path.append(str(part))
+        value, may_be_tag = _inside(value, part), True
+    return [*path, *map(str, location[-1:])]
+
+
+def _inside(value: Any, part: int | str) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return "text"
+    return _type_names.get(type(value), repr(value))
 
 
 def parse_agent_event(source: str | bytes | object) -> e.AgentEvent:
