@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..wire.conversation import ChatMessage, ReasoningEffort, Usage
 from ..wire.extensions import LiveEvent
@@ -118,6 +118,7 @@ class ProviderOptions:
     reasoning_effort: ReasoningEffort | None = None
 
 
+@runtime_checkable
 class Provider(Protocol):
     """A model behind some API: one streaming method.
 
@@ -163,6 +164,7 @@ class ToolContext:
     on_output: Callable[[str, Literal["stdout", "stderr"]], None]
 
 
+@runtime_checkable
 class Tool(Protocol):
     """Something a model may call.
 
