@@ -46,9 +46,6 @@ def npm(*arguments: str) -> None:
 
 
 def _ensure_bundle(packages: str) -> None:
-    if not (JS / "src" / "widget.ts").is_file():
-        say("js/src/widget.ts is not there yet: no bundle to build.")
-        return
     sources = sorted(path for path in (JS / "src").rglob("*") if path.is_file())
     value = digest([*sources, JS / "build.mjs", JS / "tsconfig.json"], packages)
     stamp = NODE_MODULES / ".dispatch_nb.bundle"

@@ -25,7 +25,7 @@ STAMP = VENV / "dispatch_nb.stamp"
 
 def ensure() -> None:
     """Create `.venv` or bring it up to date; do nothing when the locks have not changed."""
-    value = digest([LOCK, ROOT / "pyproject.toml"], str(running_python()))
+    value = digest([LOCK, ROOT / "pyproject.toml"], str(ROOT))
     if VENV_PYTHON.exists() and is_current(STAMP, value):
         return
     if not _has_working_python():
