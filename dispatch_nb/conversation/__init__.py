@@ -1,0 +1,1 @@
+"""The life of a conversation: single flight, storing at step borders, stop, subscribers."""

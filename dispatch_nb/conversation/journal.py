@@ -1,0 +1,161 @@
+"""Numbers, stamps and commits a conversation's events, and only then shows them.
+
+Everything here runs on the turn loop's thread. Events wait while a commit is under way
+and go together with the next one, so a fast stream costs few commits and a slow one no
+delay. One write is under way at a time: if it is refused, nothing that should have come
+after it can slip in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ..errors import StoreError
+from ..store import Store
+from ..store.rows import ChunkSide, CommitStamp, EventRow, ToolCallRow
+from ..wire.conversation import ChatMessage
+from ..wire.extensions import LiveEvent
+
+__all__ = ["Journal"]
+
+T = TypeVar("T")
+
+
+class Journal:
+    """The way of a conversation's events into its log and out to its subscribers.
+
+    Parameters
+    ----------
+    publish
+        Called with committed rows, in order, each row once.
+    fail
+        Called once if the store refuses a write; from then on nothing is shown, because
+        nothing could be kept. `reopen` starts anew after the last committed event.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        conversation_id: str,
+        *,
+        publish: Callable[[Sequence[EventRow]], None],
+        fail: Callable[[StoreError], None],
+    ) -> None:
+        self._store = store
+        self._conversation_id = conversation_id
+        self._publish = publish
+        self._fail = fail
+        self._next_n = store.last_n(conversation_id) + 1
+        self._waiting: list[EventRow] = []
+        self._under_way: asyncio.Future[None] | None = None
+        self._failure: StoreError | None = None
+
+    def emit(self, event: LiveEvent) -> EventRow:
+        """Take an event: it is numbered and stamped now, then committed, then shown."""
+        row = EventRow(n=self._take_number(), event=event, **_now())
+        if self._failure is None:
+            self._waiting.append(row)
+            if self._under_way is None:
+                self._commit_waiting()
+        return row
+
+    async def commit_chunks(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        turn_id: str,
+        step_id: str | None,
+        sides: Sequence[ChunkSide],
+        tool_calls: Sequence[ToolCallRow] = (),
+    ) -> None:
+        """Store messages with their `seq`, after every event so far; returns when shown.
+
+        Raises
+        ------
+        StoreError
+            If the store refuses.
+        """
+        await self.flush()
+        stamp = CommitStamp(n=self._take_number(), **_now())
+        future = self._store.append_chunks(
+            self._conversation_id,
+            messages,
+            turn_id=turn_id,
+            step_id=step_id,
+            sides=sides,
+            event=stamp,
+            tool_calls=tool_calls,
+        )
+        await self._watch(future, lambda result: [result[1]])
+
+    async def flush(self) -> None:
+        """Wait until every event so far is committed and shown.
+
+        Raises
+        ------
+        StoreError
+            If the store refused one.
+        """
+        while self._under_way is not None:
+            await asyncio.wait([self._under_way])
+        if self._failure is not None:
+            raise self._failure
+
+    def reopen(self) -> bool:
+        """Go on after the last event in the log, if a write was refused; False if none was."""
+        if self._failure is None:
+            return False
+        self._next_n = self._store.last_n(self._conversation_id) + 1
+        self._failure = None
+        return True
+
+    def _take_number(self) -> int:
+        n = self._next_n
+        self._next_n += 1
+        return n
+
+    def _commit_waiting(self) -> None:
+        rows, self._waiting = self._waiting, []
+        if rows:
+            self._watch(
+                self._store.append_events(self._conversation_id, rows), lambda _result: rows
+            )
+
+    def _watch(
+        self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]
+    ) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        # Nobody may be waiting for this one; the failure is reported through `fail`.
+        done.add_done_callback(lambda settled: settled.exception())
+        self._under_way = done
+        future.add_done_callback(
+            lambda finished: loop.call_soon_threadsafe(self._finished, finished, shown, done)
+        )
+        return done
+
+    def _finished(
+        self,
+        future: Future[T],
+        shown: Callable[[T], Sequence[EventRow]],
+        done: asyncio.Future[None],
+    ) -> None:
+        self._under_way = None
+        error = future.exception()
+        if error is None:
+            self._publish(shown(future.result()))
+            done.set_result(None)
+            self._commit_waiting()
+        else:
+            self._failure = error if isinstance(error, StoreError) else StoreError(str(error))
+            self._waiting = []
+            self._fail(self._failure)
+            done.set_exception(self._failure)
+
+
+def _now() -> dict[str, int]:
+    return {"at_us": time.time_ns() // 1000, "mono_us": time.monotonic_ns() // 1000}

@@ -1,0 +1,100 @@
+"""The one port through which widget, frames and experiments know a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Literal, Protocol
+
+from ..store.rows import EventRow
+from ..transcript.live import LiveState
+from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
+from .turn import Turn
+
+__all__ = ["Conversation", "ConversationStatus", "Subscriber"]
+
+ConversationStatus = Literal["idle", "running", "stopping"]
+
+
+class Subscriber(Protocol):
+    """Someone who is told what happens, always on the turn loop's thread and in order."""
+
+    def on_events(self, rows: Sequence[EventRow]) -> None:
+        """Take events that are committed, with consecutive numbers."""
+        ...
+
+    def on_reset(self) -> None:
+        """Begin again from `Conversation.position`: the log has moved on without you."""
+        ...
+
+    def on_status(self) -> None:
+        """Look again at the conversation's status, title, model, usage or notice."""
+        ...
+
+
+class Conversation(Protocol):
+    """A conversation, wherever its turns run."""
+
+    @property
+    def id(self) -> str:
+        """The conversation's id."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What the conversation is called."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model that answers, as the person typed it."""
+        ...
+
+    @property
+    def status(self) -> ConversationStatus:
+        """Whether a turn runs, or is being stopped."""
+        ...
+
+    @property
+    def notice(self) -> str:
+        """A sentence about trouble outside the transcript, or nothing."""
+        ...
+
+    @property
+    def live(self) -> LiveState:
+        """The transcript as it stands, folded from committed events; an immutable value."""
+        ...
+
+    def send(self, text: str) -> Turn:
+        """Start a turn and return its handle at once."""
+        ...
+
+    def stop(self) -> bool:
+        """End the running turn, keeping what it said; False if none runs."""
+        ...
+
+    def steer(self, text: str) -> Future[bool]:
+        """Queue text for the running turn's next tool-result border.
+
+        The future says whether the text reached a model: in this turn, or as the prompt
+        of the turn that follows it. False gives it back to the person.
+        """
+        ...
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Tell `subscriber` of everything from now on; returns the way out."""
+        ...
+
+    def position(self) -> tuple[LiveState, int]:
+        """Return the transcript and the number of the next event, as one moment."""
+        ...
+
+    def history(
+        self, since_seq: int = 0, before_seq: int | None = None, limit: int | None = None
+    ) -> ConversationHistoryResponse:
+        """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`."""
+        ...
+
+    def metrics(self) -> list[TurnMetrics]:
+        """Return the metrics of every sealed turn."""
+        ...

@@ -1,0 +1,322 @@
+"""What a turn's events tell beside the contract: times, counts, raw usage, tool runs.
+
+The recorder sees each event when it arrives and each request when it is made, and gives
+the store its side data. It decides nothing and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from time import time_ns
+from typing import TypedDict
+
+from pydantic import MISSING
+
+from ..engine.contracts import (
+    Failure,
+    Finish,
+    Provider,
+    ProviderEvent,
+    ProviderOptions,
+    ReasoningDelta,
+    TextDelta,
+    Tool,
+    ToolCall,
+    UsageReport,
+)
+from ..store.rows import ChunkSide, EventRow, StepRow, ToolCallRow
+from ..wire import events as e
+from ..wire.conversation import ChatMessage, Usage
+from ..wire.extensions import ToolSettledEvent
+
+__all__ = ["Recorder"]
+
+
+@dataclass
+class _Request:
+    """One step's request, over all its attempts."""
+
+    requested_us: int
+    attempt: int = 0
+    first_chunk_us: int | None = None
+    completed_us: int | None = None
+    delta_count: int = 0
+    reason: str | None = None
+    usage: Usage | None = None
+    raw_usage: dict[str, object] | None = None
+    failure: Failure | None = None
+
+
+@dataclass
+class _Side:
+    kind: str
+    started_us: int
+    completed_us: int
+    delta_count: int
+
+
+@dataclass
+class Recorder:
+    """The side data of one turn, gathered as it happens.
+
+    Parameters
+    ----------
+    conversation_id, turn_id
+        Whose turn it is.
+    model
+        The model as the provider was asked for it.
+    options
+        What each request was given besides messages and tools.
+    """
+
+    conversation_id: str
+    turn_id: str
+    model: str
+    options: ProviderOptions
+    step_index: int = 0
+    first_chunk_us: int | None = None
+    done: e.DoneEvent | None = None
+    usage_seen: bool = False
+    _request: _Request | None = None
+    _complete: e.StepCompleteEvent | None = None
+    _sides: list[_Side] = field(default_factory=list)
+    _open: bool = False
+    _calls: dict[str, ToolCallRow] = field(default_factory=dict)
+
+    def watch(self, provider: Provider) -> Provider:
+        """Return `provider`, with each of its requests noted here."""
+        return _WatchedProvider(provider, self)
+
+    def see(self, row: EventRow) -> None:
+        """Take note of an event of this turn as it arrives."""
+        event, at = row.event, row.at_us
+        match event:
+            case e.TextDeltaEvent():
+                self._delta("text", at)
+            case e.ReasoningDeltaEvent():
+                self._delta("thinking", at)
+            case e.UserMessageEvent() | e.SteeringEvent() | e.ErrorEvent():
+                self._whole(event.type, at)
+            case e.ToolCallEvent():
+                self._whole("tool-call", at)
+                self._calls[event.tool_call_id] = ToolCallRow(
+                    tool_call_id=event.tool_call_id,
+                    turn_id=self.turn_id,
+                    step_id=self.step_id,
+                    tool_name=event.tool_name,
+                    status="running",
+                    approval="auto",
+                    requested_us=at,
+                )
+            case ToolSettledEvent():
+                self._settled(event, at)
+            case e.ToolResultEvent():
+                self._whole("tool-result", at)
+                self._result(event, at)
+            case e.StepCompleteEvent():
+                self._complete = event
+            case e.DoneEvent():
+                self.done = event
+            case _:
+                pass
+
+    @property
+    def step_id(self) -> str:
+        """The id of the step that runs now."""
+        return f"{self.turn_id}#{self.step_index}"
+
+    def take_sides(self, messages: Sequence[ChatMessage]) -> list[ChunkSide]:
+        """Return, and forget, the side data of the oldest uncommitted chunks."""
+        count = sum(len(message.chunks) for message in messages)
+        taken, self._sides = self._sides[:count], self._sides[count:]
+        self._open = self._open and bool(self._sides)
+        return [
+            ChunkSide(
+                started_us=side.started_us,
+                completed_us=side.completed_us,
+                delta_count=side.delta_count,
+            )
+            for side in taken
+        ]
+
+    def take_step(
+        self, messages: Sequence[ChatMessage], *, aborted: bool
+    ) -> tuple[StepRow, list[ToolCallRow]]:
+        """Return the finished step's row and its tool calls, and begin the next step."""
+        request = self._request or _Request(requested_us=_now_us())
+        complete = self._complete
+        usage = request.usage
+        failure = request.failure
+        finish = "aborted" if aborted else "error" if failure is not None else None
+        self.usage_seen = self.usage_seen or usage is not None
+        row = StepRow(
+            step_id=self.step_id,
+            turn_id=self.turn_id,
+            conversation_id=self.conversation_id,
+            step_index=self.step_index,
+            attempt=request.attempt,
+            provider_name=self.model.partition(":")[0],
+            request_model=self.options.model or self.model,
+            finish_reason=finish,
+            raw_finish_reason=request.reason,
+            is_streaming=True,
+            requested_us=request.requested_us,
+            first_chunk_us=request.first_chunk_us,
+            completed_us=request.completed_us,
+            ttft_ms=_present(complete.ttft_ms) if complete else None,
+            decode_ms=_present(complete.decode_ms) if complete else None,
+            gen_total_ms=_present(complete.gen_total_ms) if complete else None,
+            delta_count=request.delta_count,
+            chunk_count=sum(len(message.chunks) for message in messages),
+            usage_source="reported" if usage is not None else "missing",
+            is_lower_bound=usage is None or finish is not None,
+            usage_json=json.dumps(request.raw_usage) if request.raw_usage is not None else None,
+            temperature=self.options.temperature,
+            max_tokens=self.options.max_tokens,
+            error_type=(failure.code or "error") if failure is not None else None,
+            error_message=failure.message if failure is not None else None,
+            **usage_columns(usage),
+        )
+        calls = list(self._calls.values())
+        self._calls = {}
+        self._request = None
+        self._complete = None
+        self.step_index += 1
+        return row, calls
+
+    def requested(self) -> None:
+        """Note that a request goes out, the first of its step or a retry."""
+        if self._request is None:
+            self._request = _Request(requested_us=_now_us())
+        else:
+            self._request.attempt += 1
+            self._request.failure = None
+
+    def received(self, event: ProviderEvent) -> None:
+        """Note what a provider says."""
+        request = self._request
+        if request is None:
+            return
+        match event:
+            case TextDelta() | ReasoningDelta() | ToolCall():
+                now = _now_us()
+                if request.first_chunk_us is None:
+                    request.first_chunk_us = now
+                if self.first_chunk_us is None:
+                    self.first_chunk_us = now
+                request.delta_count += not isinstance(event, ToolCall)
+            case UsageReport():
+                request.usage = event.usage
+                request.raw_usage = dict(event.raw) if event.raw is not None else None
+            case Finish():
+                request.reason = event.reason
+            case Failure():
+                request.failure = event
+
+    def ended(self) -> None:
+        """Note that a provider's stream has ended, however it did."""
+        if self._request is not None:
+            self._request.completed_us = _now_us()
+
+    def _delta(self, kind: str, at: int) -> None:
+        if self._open and self._sides and self._sides[-1].kind == kind:
+            side = self._sides[-1]
+            side.completed_us = at
+            side.delta_count += 1
+        else:
+            self._sides.append(_Side(kind, at, at, 1))
+            self._open = True
+
+    def _whole(self, kind: str, at: int) -> None:
+        self._sides.append(_Side(kind, at, at, 0))
+        self._open = False
+
+    def _settled(self, event: ToolSettledEvent, at: int) -> None:
+        call = self._calls.get(event.tool_call_id)
+        if call is not None:
+            duration = _present(event.duration_ms)
+            started = at - round(duration * 1000) if duration is not None else None
+            self._calls[event.tool_call_id] = replace(
+                call, started_us=started, completed_us=at, duration_ms=duration
+            )
+
+    def _result(self, event: e.ToolResultEvent, at: int) -> None:
+        call = self._calls.get(event.tool_call_id)
+        if call is None:
+            return
+        aborted = event.is_error and event.content == "Aborted"
+        self._calls[event.tool_call_id] = replace(
+            call,
+            status="aborted" if aborted else "error" if event.is_error else "completed",
+            completed_us=call.completed_us or at,
+            duration_ms=call.duration_ms
+            if call.duration_ms is not None
+            else _present(event.duration_ms),
+            error_message=event.content if event.is_error else None,
+            result_bytes=len(event.content.encode()),
+        )
+
+
+class _WatchedProvider:
+    """A provider whose requests and answers a recorder sees."""
+
+    def __init__(self, provider: Provider, recorder: Recorder) -> None:
+        self._provider = provider
+        self._recorder = recorder
+
+    @property
+    def id(self) -> str:
+        return self._provider.id
+
+    async def stream(
+        self,
+        messages: Sequence[ChatMessage],
+        tools: Sequence[Tool],
+        options: ProviderOptions,
+    ) -> AsyncIterator[ProviderEvent]:
+        self._recorder.requested()
+        stream = self._provider.stream(messages, tools, options)
+        try:
+            async for event in stream:
+                self._recorder.received(event)
+                yield event
+        except Exception as error:
+            self._recorder.received(Failure(str(error), code=type(error).__name__))
+            raise
+        finally:
+            self._recorder.ended()
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+
+
+class UsageColumns(TypedDict, total=False):
+    """A usage as the store's columns."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+
+
+def usage_columns(usage: Usage | None) -> UsageColumns:
+    """Return a usage as the store's columns, absent counters as None; none if unknown."""
+    if usage is None:
+        return {}
+    read, write = usage.cache_read_tokens, usage.cache_write_tokens
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": None if read is MISSING else read,
+        "cache_write_tokens": None if write is MISSING else write,
+    }
+
+
+def _present(value: int | float | MISSING) -> float | None:
+    return None if value is MISSING else float(value)
+
+
+def _now_us() -> int:
+    return time_ns() // 1000

@@ -1,0 +1,240 @@
+"""One turn from its prompt to its seal: store first, show after.
+
+Source: the Dispatch turn contract, section 7.1, with the prompt stored before the loop
+and each step as it completes. Where the original leaves a turn that dies unsealed, this
+one keeps what was said, adds the error to it, and seals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pydantic import MISSING
+
+from ..engine.contracts import (
+    AbortSignal,
+    DispatchPolicy,
+    Provider,
+    ProviderOptions,
+    RetryStrategy,
+    RunTurnInput,
+    Tool,
+)
+from ..engine.run_turn import run_turn
+from ..errors import StoreError
+from ..store import Store
+from ..store.rows import TurnRow
+from ..transcript.reconcile import reconcile
+from ..transcript.state import TranscriptState
+from ..wire import events as e
+from ..wire.conversation import ChatMessage, TextChunk, ThinkingChunk
+from ..wire.extensions import LiveEvent
+from .journal import Journal
+from .recorder import Recorder, usage_columns
+
+T = TypeVar("T")
+
+__all__ = ["Steering", "TurnRun", "TurnSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """What every turn of a conversation is run with."""
+
+    tools: Sequence[Tool] = ()
+    dispatch: DispatchPolicy = field(default_factory=DispatchPolicy)
+    retry: RetryStrategy | None = None
+    max_steps: int = 50
+
+
+@dataclass(frozen=True)
+class Steering:
+    """Text that waits for a tool-result border, and whether it got to a model."""
+
+    text: str
+    taken: Future[bool] = field(default_factory=Future)
+
+
+@dataclass
+class TurnRun:
+    """The running of one turn; everything it needs is given to it."""
+
+    store: Store
+    journal: Journal
+    conversation_id: str
+    turn_id: str
+    model_name: str
+    provider: Provider
+    options: ProviderOptions
+    settings: TurnSettings
+    signal: AbortSignal
+    steering: deque[Steering]
+    uncommitted: Callable[[], TranscriptState]
+
+    def __post_init__(self) -> None:
+        self._recorder = Recorder(self.conversation_id, self.turn_id, self.model_name, self.options)
+
+    async def run(self, text: str) -> None:
+        """Run the turn; returns once it is sealed and everything of it was shown.
+
+        Raises
+        ------
+        StoreError
+            If the store refuses: what was stored before stays as it is.
+        """
+        prompt = ChatMessage(role="user", chunks=[TextChunk(text=text)])
+        self._emit(
+            e.UserMessageEvent(
+                conversation_id=self.conversation_id, turn_id=self.turn_id, text=text
+            )
+        )
+        await self._write(
+            self.store.begin_turn(
+                TurnRow(
+                    turn_id=self.turn_id,
+                    conversation_id=self.conversation_id,
+                    prompt_text=text,
+                    status="running",
+                    started_us=time.time_ns() // 1000,
+                )
+            )
+        )
+        history = reconcile(await asyncio.to_thread(self.store.messages, self.conversation_id))
+        await self._commit([prompt], step_id=None)
+        error: Exception | None = None
+        try:
+            await run_turn(self._input([*history, prompt]))
+        except StoreError:
+            raise
+        except Exception as caught:
+            error = caught
+            await self._keep_what_was_said(caught)
+        await self._seal(error)
+
+    def _input(self, messages: Sequence[ChatMessage]) -> RunTurnInput:
+        return RunTurnInput(
+            provider=self._recorder.watch(self.provider),
+            messages=messages,
+            tools=self.settings.tools,
+            emit=self._emit,
+            conversation_id=self.conversation_id,
+            turn_id=self.turn_id,
+            dispatch=self.settings.dispatch,
+            options=self.options,
+            signal=self.signal,
+            now=lambda: time.monotonic() * 1000,
+            drain_steering=self._drain,
+            on_step_complete=self._step_complete,
+            retry=self.settings.retry,
+            max_steps=self.settings.max_steps,
+        )
+
+    def _emit(self, event: LiveEvent) -> None:
+        self._recorder.see(self.journal.emit(event))
+
+    async def _commit(self, messages: Sequence[ChatMessage], *, step_id: str | None) -> None:
+        await self.journal.commit_chunks(
+            messages,
+            turn_id=self.turn_id,
+            step_id=step_id,
+            sides=self._recorder.take_sides(messages),
+        )
+
+    async def _step_complete(self, messages: Sequence[ChatMessage]) -> None:
+        step_id = self._recorder.step_id
+        sides = self._recorder.take_sides(messages)
+        row, calls = self._recorder.take_step(messages, aborted=self.signal.aborted)
+        saved = self.store.save_step(row)
+        await self.journal.commit_chunks(
+            messages, turn_id=self.turn_id, step_id=step_id, sides=sides, tool_calls=calls
+        )
+        await self._write(saved)
+
+    async def _drain(self) -> list[ChatMessage]:
+        queued = list(self.steering)
+        if not queued:
+            return []
+        for _ in queued:
+            self.steering.popleft()
+        text = "\n\n".join(steering.text for steering in queued)
+        self._emit(
+            e.SteeringEvent(conversation_id=self.conversation_id, turn_id=self.turn_id, text=text)
+        )
+        message = ChatMessage(role="user", chunks=[TextChunk(text=text)])
+        await self._commit([message], step_id=None)
+        for steering in queued:
+            steering.taken.set_result(True)
+        return [message]
+
+    async def _keep_what_was_said(self, error: Exception) -> None:
+        """Store what the failed step had shown, with the error as its end."""
+        message = f"The turn failed: {error}" if str(error) else f"The turn failed: {error!r}"
+        self._emit(
+            e.ErrorEvent(
+                conversation_id=self.conversation_id,
+                turn_id=self.turn_id,
+                message=message,
+                code=type(error).__name__,
+            )
+        )
+        self._emit(
+            e.DoneEvent(conversation_id=self.conversation_id, turn_id=self.turn_id, reason="error")
+        )
+        await self.journal.flush()
+        await self._step_complete(unstored_messages(self.uncommitted(), self.turn_id))
+
+    async def _seal(self, error: Exception | None) -> None:
+        done = self._recorder.done
+        now = time.time_ns() // 1000
+        usage = None if done is None or done.usage is MISSING else done.usage
+        reason = "error" if done is None else done.reason
+        status = {"aborted": "aborted", "error": "error"}.get(reason, "completed")
+        await self._write(
+            self.store.finish_turn(
+                self.turn_id,
+                status=status,
+                finish_reason=reason,
+                abort_reason="stopped" if status == "aborted" else None,
+                first_chunk_us=self._recorder.first_chunk_us,
+                completed_us=now,
+                sealed_us=now,
+                duration_ms=None
+                if done is None or done.duration_ms is MISSING
+                else float(done.duration_ms),
+                context_size=None
+                if done is None or done.context_size is MISSING
+                else done.context_size,
+                usage_source="reported" if usage is not None else "missing",
+                is_lower_bound=usage is None or status != "completed",
+                error_type=type(error).__name__ if error is not None else None,
+                error_message=str(error) if error is not None else None,
+                **usage_columns(usage),
+            )
+        )
+        self._emit(e.TurnSealedEvent(conversation_id=self.conversation_id, turn_id=self.turn_id))
+        await self.journal.flush()
+
+    async def _write(self, future: Future[T]) -> None:
+        await asyncio.wrap_future(future)
+
+
+def unstored_messages(state: TranscriptState, turn_id: str) -> list[ChatMessage]:
+    """Return a turn's provisional chunks as messages: each tool result alone, as stored."""
+    entries = [(p.role, p.chunk) for p in state.provisional if p.turn_id == turn_id]
+    open_text = state.accumulating
+    if open_text is not None:
+        chunk = TextChunk if open_text.kind == "text" else ThinkingChunk
+        entries.append(("assistant", chunk(text=open_text.text)))
+    messages: list[ChatMessage] = []
+    for role, entry in entries:
+        if messages and role == messages[-1].role == "assistant":
+            messages[-1] = ChatMessage(role=role, chunks=[*messages[-1].chunks, entry])
+        else:
+            messages.append(ChatMessage(role=role, chunks=[entry]))
+    return messages

@@ -1,0 +1,75 @@
+"""The one event loop that owns turns, on a thread of its own, entered from any thread.
+
+Turns stream on while a cell blocks, whatever the kernel does with its own loop. The
+thread is a daemon: what a turn has said is in the store already, so nothing is lost when
+the process ends under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["TurnLoop", "turn_loop"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class TurnLoop:
+    """An asyncio loop running on its own thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="dispatch-nb-turns", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller is on the loop's own thread."""
+        return threading.current_thread() is self._thread
+
+    def post(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run `fn` on the loop soon, in the order of the calls; never waits."""
+        self._loop.call_soon_threadsafe(lambda: fn(*args, **kwargs))
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on the loop and return its future."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a quick function on the loop and return what it returns.
+
+        From the loop's own thread it is an ordinary call, so it can never wait for itself.
+        """
+        if self.inside:
+            return fn(*args, **kwargs)
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # handed to the caller, who re-raises it
+                future.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return future.result()
+
+
+_lock = threading.Lock()
+_current: tuple[int, TurnLoop] | None = None
+
+
+def turn_loop() -> TurnLoop:
+    """Return this process's loop, started on first use (and anew in a forked child)."""
+    global _current
+    with _lock:
+        if _current is None or _current[0] != os.getpid():
+            _current = (os.getpid(), TurnLoop())
+        return _current[1]
