@@ -1,0 +1,37 @@
+"""A notebook toolkit for conversations with models: live, stored, and as DataFrames."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .engine.contracts import DispatchPolicy, ToolContext, ToolOutcome
+from .errors import DispatchError
+from .library import Store
+from .providers.scripted import ScriptedProvider
+from .tools.function import function_tool
+
+if TYPE_CHECKING:
+    from .widget.chat import Chat
+
+__all__ = [
+    "Chat",
+    "DispatchError",
+    "DispatchPolicy",
+    "ScriptedProvider",
+    "Store",
+    "ToolContext",
+    "ToolOutcome",
+    "function_tool",
+]
+
+__version__ = version("dispatch_nb")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the widget, with its front end, when it is first asked for."""
+    if name == "Chat":
+        from .widget.chat import Chat
+
+        return Chat
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

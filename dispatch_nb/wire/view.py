@@ -78,7 +78,7 @@ class EventsMessage(WireModel):
     """Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined."""
 
     type: Literal["events"] = "events"
-    from_: int = Field(alias="from")
+    from_: int = Field(validation_alias="from", serialization_alias="from")
     upto: int
     events: list[LiveEvent]
 
@@ -119,7 +119,7 @@ class ResyncMessage(WireModel):
     """A view missed events: it has everything before `from`."""
 
     type: Literal["resync"] = "resync"
-    from_: int = Field(alias="from")
+    from_: int = Field(validation_alias="from", serialization_alias="from")
 
 
 class AckMessage(WireModel):
