@@ -1,0 +1,275 @@
+"""`Chat`: a conversation as a notebook widget, and its handle in Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from ..compose import open_conversation
+from ..conversation.turn import Turn
+from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
+from ..engine.usage import add_usage
+from ..errors import WireError
+from ..loop import turn_loop
+from ..store import Store
+from ..store.rows import EventRow
+from ..transcript.live import LiveState, to_snapshot
+from ..wire.base import WireModel
+from ..wire.conversation import ConversationHistoryResponse, Usage
+from ..wire.events import TurnSealedEvent, UsageEvent
+from ..wire.extensions import ChunksCommittedEvent
+from ..wire.parse import parse_kernel_message
+from .acts import Acts
+from .assets import load_bundle
+from .outbox import SNAPSHOT_CHUNKS, Outbox
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Chat"]
+
+_module, _styles = load_bundle()
+
+# What is sent again after a wait: small, unlike the module that every widget carries.
+_STATE = ("conversation_id", "status", "title", "model", "notice", "last_seq", "totals", "saved")
+
+
+class Chat(anywidget.AnyWidget):
+    """A conversation: show it in a cell, talk to it, read it as DataFrames.
+
+    Parameters
+    ----------
+    model
+        ``"openai:MODEL"`` (with `base_url` for any server that speaks the protocol),
+        ``"scripted:demo"`` (no model at all) or a provider object; None takes the
+        conversation's own, or the scripted one, which works offline at once.
+    tools
+        Python functions, with type hints, that the model may call.
+    system
+        The system prompt.
+    store
+        Where the conversation is kept: a file path, ``":memory:"``, a database URL or a
+        store; None is this user's default store.
+    conversation
+        The id of a conversation to open, or to begin under that id; None begins one.
+    base_url, api_key
+        For the provider; a key that is not given comes from the environment, and none is
+        ever written anywhere.
+    temperature, max_tokens, max_steps, dispatch, retry
+        How turns run; see `dispatch_nb.compose.open_conversation`.
+
+    Attributes
+    ----------
+    status, title, model, last_seq, usage
+        Read-only traits to observe or link: ``"idle"``, ``"running"`` or ``"stopping"``;
+        the title; the model's name; the newest stored `seq`; the usage DataFrame.
+        Observers are called on the thread that runs the turns.
+
+    Raises
+    ------
+    ModelError, ToolError, StoreError
+        At once, before anything is stored.
+    """
+
+    _esm = _module
+    _css = _styles
+
+    conversation_id = traitlets.Unicode(read_only=True).tag(sync=True)
+    status = traitlets.Unicode("idle", read_only=True).tag(sync=True)
+    title = traitlets.Unicode("", read_only=True).tag(sync=True)
+    model = traitlets.Unicode("", read_only=True).tag(sync=True)
+    notice = traitlets.Unicode("", read_only=True).tag(sync=True)
+    last_seq = traitlets.Int(0, read_only=True).tag(sync=True)
+    totals = traitlets.Dict(read_only=True).tag(sync=True)
+    saved = traitlets.Dict(None, allow_none=True, read_only=True).tag(sync=True)
+    usage = traitlets.Any(read_only=True)
+
+    def __init__(
+        self,
+        model: str | Provider | None = None,
+        *,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
+        system: str | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        conversation: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        max_steps: int = 50,
+        dispatch: DispatchPolicy | None = None,
+        retry: RetryStrategy | None = None,
+    ) -> None:
+        self._conversation = open_conversation(
+            model,
+            tools=tools,
+            system=system,
+            store=store,
+            conversation_id=conversation,
+            base_url=base_url,
+            api_key=api_key,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            max_steps=max_steps,
+            dispatch=dispatch,
+            retry=retry,
+        )
+        self._used = Usage(input_tokens=0, output_tokens=0)
+        for turn in self._conversation.metrics():
+            self._used = add_usage(self._used, turn.usage)
+        super().__init__()
+        self._outbox = Outbox(self._tell_views, self._conversation.position)
+        self._acts = Acts(self._conversation, self._tell_views)
+        self.set_trait("conversation_id", self._conversation.id)
+        self.set_trait("last_seq", self._conversation.history(limit=1).latest_seq)
+        self.set_trait("totals", self._used.to_wire())
+        self.on_status()
+        self._save()
+        self._unsubscribe = self._conversation.subscribe(self)
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        """Return a line that says which conversation this is and how it stands."""
+        return f"<Chat {self.title!r} model={self.model} {self.status}, {self.last_seq} chunks>"
+
+    def send(self, text: str) -> Turn:
+        """Start a turn and return its handle at once.
+
+        ``await`` the handle or call its ``result()`` to wait for the end; the turn runs
+        and shows itself either way.
+
+        Raises
+        ------
+        MessageError, ModelError, TurnActiveError
+            The message was not taken; the sentence says why.
+        """
+        turn = self._conversation.send(text)
+        turn._after_wait = self._resend_state
+        return turn
+
+    def stop(self) -> bool:
+        """End the running turn, keeping what it said; False if none runs."""
+        return self._conversation.stop()
+
+    def history(
+        self, since_seq: int = 0, before_seq: int | None = None, limit: int | None = None
+    ) -> ConversationHistoryResponse:
+        """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`.
+
+        Right at every moment, also while a turn runs.
+        """
+        return self._conversation.history(since_seq, before_seq, limit)
+
+    @property
+    def state(self) -> LiveState:
+        """The transcript as it stands, the value that the views show; immutable."""
+        return self._conversation.live
+
+    @property
+    def chunks(self) -> pd.DataFrame:
+        """The chunks, one row each; the running step's have no `seq` yet."""
+        return self._frame("chunks", live=True)
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """The messages, one row each."""
+        return self._frame("messages", live=True)
+
+    @property
+    def turns(self) -> pd.DataFrame:
+        """The turns, one row each."""
+        return self._frame("turns")
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """The steps, one row for each model request."""
+        return self._frame("steps")
+
+    @property
+    def tool_calls(self) -> pd.DataFrame:
+        """The tool calls, one row each."""
+        return self._frame("tool_calls")
+
+    @property
+    def deltas(self) -> pd.DataFrame:
+        """The stream itself, one row for each delta with its arrival time."""
+        return self._frame("deltas")
+
+    def close(self) -> None:
+        """Take the widget away; a running turn goes on and is stored."""
+        self._unsubscribe()
+        super().close()
+
+    def on_events(self, rows: Sequence[EventRow]) -> None:
+        """Take committed events (called by the conversation)."""
+        self._outbox.events(rows)
+        committed = [row.event for row in rows if isinstance(row.event, ChunksCommittedEvent)]
+        if committed:
+            self.set_trait("last_seq", committed[-1].first_seq + committed[-1].count - 1)
+        reported = [row.event.usage for row in rows if isinstance(row.event, UsageEvent)]
+        for usage in reported:
+            self._used = add_usage(self._used, usage)
+        if reported:
+            self.set_trait("totals", self._used.to_wire())
+        if committed and self._usage_is_looked_at():
+            self.set_trait("usage", self._frame("usage"))
+        if any(isinstance(row.event, TurnSealedEvent) for row in rows):
+            self._save()
+
+    def on_reset(self) -> None:
+        """Show the conversation afresh (called by the conversation)."""
+        self._outbox.snapshot()
+
+    def on_status(self) -> None:
+        """Look again at the conversation's state (called by the conversation)."""
+        self.set_trait("title", self._conversation.title)
+        self.set_trait("model", self._conversation.model)
+        self.set_trait("notice", self._conversation.notice)
+        self.set_trait("status", self._conversation.status)
+
+    @traitlets.default("usage")
+    def _default_usage(self) -> pd.DataFrame:
+        return self._frame("usage")
+
+    def _usage_is_looked_at(self) -> bool:
+        # A frame costs a read; nobody has asked for one until the trait has a value.
+        return "usage" in self._trait_values or bool(self._trait_notifiers.get("usage"))
+
+    def _frame(self, name: str, *, live: bool = False) -> pd.DataFrame:
+        from .. import frames
+
+        conversation = self._conversation
+        build = getattr(frames, f"{name}_frame")
+        state = {"live": conversation.live} if live else {}
+        frame: pd.DataFrame = build(conversation.store, conversation.id, **state)
+        return frame
+
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
+        try:
+            message = parse_kernel_message(content)
+        except WireError as error:
+            raise WireError(
+                f"The front end sent something this version cannot read: {error}"
+            ) from error
+        self._acts.take(message, self._outbox)
+
+    def _tell_views(self, message: WireModel) -> None:
+        super().send(message.to_wire())
+
+    def _save(self) -> None:
+        live, upcoming = self._conversation.position()
+        snapshot = to_snapshot(live, next=upcoming, window=SNAPSHOT_CHUNKS)
+        self.set_trait("saved", snapshot.to_wire())
+
+    def _resend_state(self) -> None:
+        """Send the state again from the cell that waited.
+
+        A notebook that is run without a browser keeps only what it is told while a cell
+        runs, by that cell.
+        """
+        turn_loop().call(lambda: None)
+        self.send_state(key=list(_STATE))

@@ -1,0 +1,87 @@
+"""What a view is told, and when: numbered, joined, paced; a snapshot on demand.
+
+Everything here runs on the turn loop's thread. The first event goes out at once; what
+follows waits for the end of a short interval, or for the view to have painted what it
+has, and is joined meanwhile. So neither a fast model nor a slow page can flood anything:
+above its rate limit a notebook server drops messages without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ..store.rows import EventRow
+from ..transcript.coalesce import join_deltas
+from ..transcript.live import LiveState, to_snapshot
+from ..wire.base import WireModel
+from ..wire.view import EventsMessage
+
+__all__ = ["Outbox"]
+
+INTERVAL_S = 1 / 30
+# Messages a view may have unpainted before the outbox holds back.
+WINDOW = 4
+# Committed chunks that a snapshot carries; older ones are asked for when they are scrolled to.
+SNAPSHOT_CHUNKS = 256
+
+
+class Outbox:
+    """The stream of one conversation's events to its views.
+
+    Parameters
+    ----------
+    send
+        Hands one message to the views.
+    position
+        Returns the transcript and the number of the next event, as one moment.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[WireModel], None],
+        position: Callable[[], tuple[LiveState, int]],
+    ) -> None:
+        self._send = send
+        self._position = position
+        self._pending: list[EventRow] = []
+        self._unpainted: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched = False
+
+    def snapshot(self) -> None:
+        """Tell the views all they need to show now; events follow from there on."""
+        live, upcoming = self._position()
+        self._watched = True
+        self._pending.clear()
+        self._unpainted = [upcoming - 1]
+        self._send(to_snapshot(live, next=upcoming, window=SNAPSHOT_CHUNKS))
+
+    def events(self, rows: Sequence[EventRow]) -> None:
+        """Take committed events; nothing is kept while nobody looks."""
+        if not self._watched:
+            return
+        self._pending.extend(rows)
+        if self._timer is None:
+            self._flush()
+
+    def painted(self, upto: int) -> None:
+        """Note that a view has painted every event up to number `upto`."""
+        self._unpainted = [n for n in self._unpainted if n > upto]
+        if self._pending and self._timer is None:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._timer = None
+        if not self._pending or len(self._unpainted) >= WINDOW:
+            return
+        rows, self._pending = self._pending, []
+        self._send(
+            EventsMessage(
+                from_=rows[0].n,
+                upto=rows[-1].n,
+                events=join_deltas([row.event for row in rows]),
+            )
+        )
+        self._unpainted.append(rows[-1].n)
+        self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._flush)
