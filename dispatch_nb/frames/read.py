@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Boolean, Connection, text
 
-from .columns import FrameSpec
+from .columns import BOOLEAN, FrameSpec
 
 __all__ = ["EVERYTHING", "Columns", "FrameStore", "fetch", "fetch_columns"]
 
@@ -34,11 +35,13 @@ def fetch(
     names: list[str],
     conversation_id: str | None,
     upto: int = EVERYTHING,
+    truths: Iterable[str] = (),
 ) -> Columns:
     """Run one SELECT and return its columns as lists, in the order of `names`.
 
     ``{steps}`` and the like in `sql` become the condition that keeps one conversation's
-    rows of that table; ``:upto`` is the last seq that counts.
+    rows of that table; ``:upto`` is the last seq that counts. The columns in `truths` are
+    given as booleans, which SQLite stores as 0 and 1.
     """
     scopes = {
         table: "1 = 1" if conversation_id is None else f"{table}.conversation_id = :conversation_id"
@@ -50,7 +53,8 @@ def fetch(
     if conversation_id is not None:
         parameters["conversation_id"] = conversation_id
     columns: Columns = {name: [] for name in names}
-    result = connection.execute(text(sql.format(**scopes)), parameters)
+    query = text(sql.format(**scopes)).columns(**dict.fromkeys(truths, Boolean))
+    result = connection.execute(query, parameters)
     for rows in result.partitions(_ROWS_AT_ONCE):
         for column, part in zip(columns.values(), zip(*rows, strict=True), strict=True):
             column.extend(part)
@@ -61,10 +65,9 @@ def fetch_columns(
     connection: Connection, spec: FrameSpec, conversation_id: str | None, upto: int = EVERYTHING
 ) -> Columns:
     """Read every column of `spec` that has a SQL source, and its inputs."""
-    read = {
-        column.name: column.source
-        for column in (*spec.inputs, *spec.columns)
-        if isinstance(column.source, str)
-    }
-    selected = ", ".join(f"{source} AS {name}" for name, source in read.items())
-    return fetch(connection, f"SELECT {selected} {spec.tables}", list(read), conversation_id, upto)
+    read = [column for column in (*spec.inputs, *spec.columns) if isinstance(column.source, str)]
+    names = [column.name for column in read]
+    truths = [column.name for column in read if column.dtype == BOOLEAN]
+    selected = ", ".join(f"{column.source} AS {column.name}" for column in read)
+    sql = f"SELECT {selected} {spec.tables}"
+    return fetch(connection, sql, names, conversation_id, upto, truths)
