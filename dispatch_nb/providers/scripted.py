@@ -20,7 +20,7 @@ from ..engine.contracts import (
 )
 from ..wire.conversation import ChatMessage, Usage
 from .scripted_answers import answer, answer_results, think, think_results
-from .scripted_plan import plan_step
+from .scripted_plan import Plan, plan_step
 from .scripted_showpieces import showpiece
 from .scripted_turn import read_turn
 from .tokens import count_request, count_tokens, pieces
@@ -139,8 +139,8 @@ def _events(
 ) -> Iterator[ProviderEvent]:
     turn = read_turn(messages)
     long = None if turn.exchanges else showpiece(turn.request)
-    plan = plan_step(turn, tools)
-    if long is not None and not plan.calls:
+    plan = Plan() if long is not None else plan_step(turn, tools)
+    if long is not None:
         thought = "A script, not a model, writes this: the prompt asks for something to look at."
         said = long
     elif turn.exchanges:

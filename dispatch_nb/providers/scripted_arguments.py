@@ -84,7 +84,8 @@ class _Filling:
         self.text = text
         self.said = frozenset(words(text))
         self.numbers = numbers(text)
-        self.texts = texts(text, vocabulary)
+        options = {str(option).lower() for p in parameters for option in p.options}
+        self.texts = [each for each in texts(text, vocabulary) if each.lower() not in options]
         self.vocabulary = vocabulary
         self.carried = carried
         self.parameters = parameters

@@ -42,7 +42,7 @@ def next_operations(
     rest: _Node | float = tree
     for step in results:
         found = [numbers(result)[:1] for result in step]
-        if not isinstance(rest, _Node) or not all(found):  # a failed call ends it
+        if not isinstance(rest, _Node) or not all(found):  # a result without a number
             return []
         rest = _replace(rest, iter([each[0] for each in found]))
     if not isinstance(rest, _Node):

@@ -59,6 +59,8 @@ class Plan:
 def plan_step(turn: TurnSoFar, tools: Sequence[Tool]) -> Plan:
     """Return the calls of the step that follows what the turn has done so far."""
     done = turn.steps[len(turn.steps) - turn.steps_since_request :]
+    if any(e.result is not None and e.result.is_error for step in done for e in step):
+        return Plan()  # what should follow would build on a result that is not there
     results = [[e.result.content if e.result else "" for e in step] for step in done]
     by_sign = {sign: tool for sign in "+-*/" if (tool := _binary(sign, tools))}
     operations = next_operations(turn.request, results, by_sign.keys())

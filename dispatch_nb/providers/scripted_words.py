@@ -182,7 +182,7 @@ def _phrases(text: str, vocabulary: frozenset[str]) -> list[str]:
     match = _PREPOSITION.search(text)
     if match is None:
         return []
-    parts = re.split(r",\s*(?:and\s+)?|\s+and\s+", match.group(1))
+    parts = re.split(r",\s*(?:and\s+)?|\s+(?:and|in)\s+", match.group(1))
     trimmed = (_TRIM.sub("", part.strip()) for part in parts)
     return [
         part

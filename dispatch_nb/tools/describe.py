@@ -194,7 +194,7 @@ def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     text: list[str] = []
     words: dict[str, str] = {}
     for section in griffe.Docstring(inspect.cleandoc(source)).parse(
-        "auto", per_style_options=_quiet_parsers()
+        "auto", method="max_sections", per_style_options=_quiet_parsers()
     ):
         if section.kind is griffe.DocstringSectionKind.text:
             text.append(section.value)

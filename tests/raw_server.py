@@ -1,0 +1,84 @@
+"""A loopback HTTP server that sends exactly the bytes it is told, in the pieces it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class RawServer:
+    """What the server saw; `client_gone` is set when the client closed while it was held."""
+
+    base_url: str = ""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    client_gone: threading.Event = field(default_factory=threading.Event)
+
+
+@contextlib.contextmanager
+def serving(
+    pieces: Sequence[bytes],
+    *,
+    status: int = 200,
+    content_type: str = "text/event-stream",
+    headers: Mapping[str, str] | None = None,
+    hold: bool = False,
+    length: int | None = None,
+) -> Iterator[RawServer]:
+    """Answer every POST with `pieces`, each written and flushed by itself, then close.
+
+    `hold` keeps the connection open after the pieces until the client closes it; `length`
+    announces a Content-Length, so that a shorter body is a broken one.
+    """
+    seen = RawServer()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.bodies.append(json.loads(body))
+            seen.headers.append({key.lower(): value for key, value in self.headers.items()})
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            if length is not None:
+                self.send_header("Content-Length", str(length))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+            if hold and not self.connection.recv(1):
+                seen.client_gone.set()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing on the terminal."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    seen.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def sse(*frames: Any) -> bytes:
+    """Return `frames` as the bytes of an event stream; text stands as it is."""
+    lines = (frame if isinstance(frame, str) else json.dumps(frame) for frame in frames)
+    return "".join(f"data: {line}\n\n" for line in lines).encode()
+
+
+def delta(finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Return a chat completions frame with one choice."""
+    return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]}
