@@ -44,9 +44,13 @@ def resolve(target: str | os.PathLike[str] | None) -> Place:
         return _sqlite(sa.URL.create("sqlite", database=text))
     try:
         url = sa.make_url(text)
+        url.get_dialect()
     except (sa.exc.ArgumentError, ValueError) as error:
+        # What stands before the last @ may hold a password.
+        scheme, host = text.split("://", 1)[0], text.rpartition("@")[2]
+        shown = f"{scheme}://…@{host}" if "@" in text else text
         raise StoreError(
-            f"The store address {text!r} cannot be understood. Give a path such as 'lab.db', "
+            f"The store address {shown!r} cannot be understood. Give a path such as 'lab.db', "
             "or a database URL such as 'postgresql+psycopg://user@host/name'."
         ) from error
     if url.get_backend_name() == "sqlite":
