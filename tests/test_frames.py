@@ -25,6 +25,7 @@ from dispatch_nb.wire.conversation import (
     ImageChunk,
     TextChunk,
     ThinkingChunk,
+    ToolCallChunk,
     ToolResultChunk,
 )
 from dispatch_nb.wire.events import TextDeltaEvent
@@ -75,8 +76,20 @@ class TestSchema:
         assert len(frame) == 0
         assert_has_schema(frame, spec)
 
-    def test_is_the_same_after_every_event(self, spec: FrameSpec, tape: Recorder) -> None:
-        for live in tape.states:
+    def test_is_the_same_for_one_row(self, spec: FrameSpec, store: Store) -> None:
+        tape = Recorder(store)
+        tape.begin("t1", "Hi")
+        tape.step("s1", "t1", 0, input_tokens=1)
+        tape.event(TextDeltaEvent, "t1", delta="Hello")
+        call = ToolCallChunk(tool_call_id="a", tool_name="add", input=1)
+        tape.commit("t1", "s1", message("assistant", TextChunk(text="Hello"), call))
+        live = None if spec.name == "tool_calls" else tape.states[2]
+        frame = BUILDERS[spec.name](store, "c1", live=live)
+        assert len(frame) == 1
+        assert_has_schema(frame, spec)
+
+    def test_is_the_same_while_a_turn_runs(self, spec: FrameSpec, tape: Recorder) -> None:
+        for live in (*tape.states[:4], *tape.states[4::9], tape.live):
             assert_has_schema(BUILDERS[spec.name](tape.store, "c1", live=live), spec)
 
     def test_is_the_same_for_all_conversations(self, spec: FrameSpec, tape: Recorder) -> None:

@@ -11,6 +11,7 @@ from ..transcript.state import flushed
 from ..wire.conversation import ToolCallChunk, ToolResultChunk
 from .build import build_frame
 from .chunk_rows import compact_json, last_known_seq, parse_all, read_chunks
+from .joining import join_texts
 from .log_columns import CHUNKS, MESSAGES, TOOL_CALLS
 from .read import Columns, FrameStore, fetch_columns
 
@@ -49,21 +50,21 @@ def messages_frame(
     """
     chunks = chunks_frame(store, conversation_id, live=live)
     key = chunks["message_id"].fillna(_provisional_message(chunks))
-    first = chunks[~key.duplicated()].set_axis(key[~key.duplicated()], axis="index")
-    last_seq = chunks.loc[~key.duplicated(keep="last"), "seq"]
-    order = first.index
+    begins = (key != key.shift()).fillna(True)
+    ends = begins.shift(-1, fill_value=True)
+    number = begins.astype("int64").cumsum() - 1
+    first = chunks[begins].reset_index(drop=True)
 
     def joined(column: str, *kinds: str) -> Series:
         part = chunks["chunk_type"].isin(kinds)
-        texts = chunks.loc[part, column].astype(object)
-        return texts.groupby(key[part].astype(object), sort=False).agg("".join).reindex(order)
+        return join_texts(chunks.loc[part, column], number[part], "").reindex(first.index)
 
     def per_message(flag: Series) -> Series:
-        return flag.groupby(key, sort=False).sum().reindex(order)
+        return flag.fillna(False).astype("int64").groupby(number).sum()
 
     content = joined("text", "text", "system").fillna(joined("content", "tool-result"))
-    state = pd.Series("complete", index=order, dtype="string")
-    state = state.mask(per_message(chunks["is_interrupted"].fillna(False)) > 0, "interrupted")
+    state = pd.Series("complete", index=first.index, dtype="string")
+    state = state.mask(per_message(chunks["is_interrupted"]) > 0, "interrupted")
     state = state.mask(first["is_partial"], "provisional")
     from_person = first.loc[first["role"] == "user", "turn_id"]
     values: dict[str, Series] = {
@@ -76,16 +77,14 @@ def messages_frame(
         "thinking": joined("text", "thinking"),
         "tool_call_count": per_message(chunks["chunk_type"] == "tool-call"),
         "tool_call_id": first["tool_call_id"].where(first["role"] == "tool"),
-        "is_error": per_message(chunks["is_error"].fillna(False)) > 0,
+        "is_error": per_message(chunks["is_error"]) > 0,
         "state": state,
         "first_seq": first["seq"],
-        "last_seq": last_seq.set_axis(order),
+        "last_seq": chunks.loc[ends, "seq"].reset_index(drop=True),
         "created_at": first["started_at"].fillna(first["completed_at"]),
-        "is_steering": from_person.duplicated().reindex(order, fill_value=False),
+        "is_steering": from_person.duplicated().reindex(first.index, fill_value=False),
     }
-    return build_frame(
-        MESSAGES, {name: each.reset_index(drop=True) for name, each in values.items()}
-    )
+    return build_frame(MESSAGES, values)
 
 
 def _provisional_message(chunks: pd.DataFrame) -> Series:

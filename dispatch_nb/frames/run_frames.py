@@ -11,6 +11,7 @@ from ..wire.conversation import TextChunk
 from .build import build_frame, typed
 from .chunk_rows import last_known_seq
 from .columns import TEXT, TOKEN_TYPES
+from .joining import join_texts
 from .read import FrameStore, fetch, fetch_columns
 from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
 
@@ -46,7 +47,8 @@ def conversations_frame(
         columns = fetch_columns(connection, CONVERSATIONS, conversation_id, upto)
         used = fetch(connection, _MODELS, ["conversation_id", "model"], conversation_id)
     models = pd.DataFrame({name: typed(values, TEXT) for name, values in used.items()})
-    named = models.drop_duplicates().groupby("conversation_id", sort=False)["model"].agg(", ".join)
+    models = models.drop_duplicates()
+    named = join_texts(models["model"], models["conversation_id"], ", ")
     ids = typed(columns["conversation_id"], TEXT)
     return build_frame(CONVERSATIONS, {**columns, "models": ids.map(named)})
 
@@ -77,8 +79,7 @@ def turns_frame(
             if entry.role == "assistant" and isinstance(entry.chunk, TextChunk):
                 said["turn_id"].append(entry.turn_id)
                 said["text"].append(entry.chunk.text)
-    texts = pd.DataFrame({name: typed(values, TEXT) for name, values in said.items()})
-    output = texts.groupby("turn_id", sort=False)["text"].agg("\n\n".join)
+    output = join_texts(typed(said["text"], TEXT), typed(said["turn_id"], TEXT), "\n\n")
     ids = typed(columns["turn_id"], TEXT)
     return build_frame(TURNS, {**columns, "output_text": ids.map(output)})
 
