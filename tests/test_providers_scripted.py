@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -19,75 +19,12 @@ from dispatch_nb.engine.contracts import (
     UsageReport,
 )
 from dispatch_nb.providers import Pause, ScriptedProvider
-from dispatch_nb.tools import function_tool
 from dispatch_nb.wire.conversation import ChatMessage, ToolCallChunk, ToolResultChunk
 from tests.providers_parts import ask, calls_of, play_turn, text_of, thinking_of, user
+from tests.scripted_tools import FORESEEING, MATHS, TOOLS
 
 pytestmark = pytest.mark.anyio
 FAST = ScriptedProvider(pace=0)
-
-
-def add(a: float, b: float) -> float:
-    """Add two numbers."""
-    return a + b
-
-
-def multiply(a: float, b: float) -> float:
-    """Multiply two numbers."""
-    return a * b
-
-
-def divide(a: float, b: float) -> float:
-    """Divide one number by another."""
-    return a / b
-
-
-def weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -> dict[str, Any]:
-    """Tell the current weather of a city."""
-    return {"sky": "sunny", "degrees": 19 if unit == "celsius" else 66}
-
-
-def word_count(text: str) -> int:
-    """Count the words of a text."""
-    return len(text.split())
-
-
-def roll_dice(count: int = 1, sides: int = 6) -> int:
-    """Roll dice."""
-    return count * sides
-
-
-def current_time() -> str:
-    """Tell the time."""
-    return "12:00"
-
-
-def mean(values: list[float]) -> float:
-    """Return the mean of some values."""
-    return sum(values) / len(values)
-
-
-def convert_currency(amount: float, source: str, target: str) -> float:
-    """Convert money."""
-    return amount
-
-
-def forecast(city: str, days: int) -> str:
-    """Foretell the weather."""
-    return f"{days} days of rain"
-
-
-def calculate(expression: str) -> str:
-    """Evaluate arithmetic."""
-    return expression
-
-
-MATHS = [function_tool(f) for f in (add, multiply, divide)]
-TOOLS = [
-    *MATHS,
-    *(function_tool(f) for f in (weather, word_count, roll_dice, current_time, mean)),
-    function_tool(convert_currency),
-]
 
 
 @pytest.mark.parametrize(
@@ -141,10 +78,9 @@ async def test_calls_the_tools_that_fit_the_prompt(
 
 
 async def test_fills_an_expression_and_a_number_that_stands_beside_its_name() -> None:
-    tools = [function_tool(forecast), function_tool(calculate)]
-    (calculated,) = calls_of(await ask(FAST, "What is 17+25*2?", tools))
+    (calculated,) = calls_of(await ask(FAST, "What is 17+25*2?", FORESEEING))
     assert calculated.input == {"expression": "17 + 25 * 2"}
-    (told,) = calls_of(await ask(FAST, "3 day forecast for Bergen", tools))
+    (told,) = calls_of(await ask(FAST, "3 day forecast for Bergen", FORESEEING))
     assert told.input == {"city": "Bergen", "days": 3}
 
 

@@ -1,0 +1,177 @@
+"""What the openai provider sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dispatch_nb.engine.contracts import ProviderOptions
+from dispatch_nb.errors import ModelError
+from dispatch_nb.providers import OpenAIProvider
+from dispatch_nb.providers.chat_request import convert_messages, request_body
+from dispatch_nb.tools import function_tool
+from dispatch_nb.wire.conversation import (
+    ChatMessage,
+    Chunk,
+    ErrorChunk,
+    ImageChunk,
+    SystemChunk,
+    TextChunk,
+    ThinkingChunk,
+    ToolCallChunk,
+    ToolResultChunk,
+)
+from tests.providers_parts import user
+
+
+def call(given: Any, call_id: str = "c1") -> ToolCallChunk:
+    return ToolCallChunk(tool_call_id=call_id, tool_name="add", input=given)
+
+
+def result(content: str, call_id: str = "c1") -> ToolResultChunk:
+    return ToolResultChunk(tool_call_id=call_id, tool_name="add", content=content, is_error=False)
+
+
+def test_a_tool_turn_becomes_calls_and_one_message_for_each_result() -> None:
+    messages = [
+        user("add"),
+        ChatMessage(
+            role="assistant",
+            chunks=[
+                ThinkingChunk(text="hm"),
+                TextChunk(text="One "),
+                TextChunk(text="moment"),
+                call({"a": "é"}),
+                call({}, "c2"),
+            ],
+        ),
+        ChatMessage(role="tool", chunks=[result("3")]),
+        ChatMessage(role="tool", chunks=[result("4", "c2")]),
+        user("steered"),
+    ]
+    assert convert_messages(messages, "Be brief.") == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "add"},
+        {
+            "role": "assistant",
+            "content": "One moment",
+            "tool_calls": [
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "add", "arguments": '{"a": "é"}'},
+                },
+                {"id": "c2", "type": "function", "function": {"name": "add", "arguments": "{}"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "3"},
+        {"role": "tool", "tool_call_id": "c2", "content": "4"},
+        {"role": "user", "content": "steered"},
+    ]
+
+
+def test_thinking_and_errors_are_not_sent_back() -> None:
+    chunks: list[Chunk] = [ThinkingChunk(text="secret"), ErrorChunk(message="lost")]
+    assert convert_messages([ChatMessage(role="assistant", chunks=chunks)]) == []
+    with_call = ChatMessage(role="assistant", chunks=[*chunks, call({})])
+    (message,) = convert_messages([with_call])
+    assert message["content"] is None
+    assert "secret" not in json.dumps(message)
+
+
+def test_images_and_system_messages_are_converted_in_chunk_order() -> None:
+    picture = ChatMessage(
+        role="user",
+        chunks=[TextChunk(text="see"), ImageChunk(url="data:x"), TextChunk(text="this")],
+    )
+    notes = ChatMessage(role="system", chunks=[TextChunk(text="a"), SystemChunk(text="b")])
+    assert convert_messages([notes, picture]) == [
+        {"role": "system", "content": "ab"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "see"},
+                {"type": "image_url", "image_url": {"url": "data:x"}},
+                {"type": "text", "text": "this"},
+            ],
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ({"a": 1}, '{"a": 1}'),
+        (None, "{}"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('{"a": ' + "1" * 500, None),
+        ([1], "[1]"),
+    ],
+)
+def test_arguments_are_always_valid_json(given: Any, arguments: str | None) -> None:
+    (message,) = convert_messages([ChatMessage(role="assistant", chunks=[call(given)])])
+    sent = message["tool_calls"][0]["function"]["arguments"]
+    if arguments is None:
+        assert json.loads(sent) == {"invalid_arguments": given[:200]}
+    else:
+        assert sent == arguments
+
+
+def test_options_are_sent_only_when_given() -> None:
+    bare = request_body("m", [user("x")], [], ProviderOptions())
+    assert bare == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "x"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    options = ProviderOptions(
+        model="other", temperature=0.0, max_tokens=5, reasoning_effort="low", system_prompt="s"
+    )
+    full = request_body("m", [user("x")], [], options)
+    assert (full["model"], full["temperature"], full["max_tokens"]) == ("other", 0.0, 5)
+    assert full["reasoning_effort"] == "low"
+
+
+def test_tools_are_described_with_their_schema() -> None:
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    body = request_body("m", [], [function_tool(add)], ProviderOptions())
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": "add",
+                "description": "Add one.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"a": {"type": "integer"}},
+                    "required": ["a"],
+                    "additionalProperties": False,
+                },
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize("base_url", ["localhost:8000/v1", "ftp://x/v1", "http://", "not a url"])
+def test_a_base_url_that_is_no_http_address_is_refused(base_url: str) -> None:
+    with pytest.raises(ModelError, match="base_url"):
+        OpenAIProvider("m", base_url=base_url)
+
+
+def test_openai_itself_needs_a_key_and_takes_it_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ModelError, match="set the environment variable OPENAI_API_KEY"):
+        OpenAIProvider("m")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-environment")
+    provider = OpenAIProvider("m")
+    assert repr(provider) == "OpenAIProvider('m', base_url='https://api.openai.com/v1')"
+    assert provider.id == "openai"
+    assert provider.model == "m"
