@@ -34,7 +34,8 @@ class Store:
 
     def __repr__(self) -> str:
         """Return a line that names the store and counts its conversations."""
-        return f"<Store {self._store.location}, {len(self._store.conversation_ids())} conversations>"
+        count = len(self._store.conversation_ids())
+        return f"<Store {self._store.location}, {count} conversations>"
 
     @property
     def conversations(self) -> pd.DataFrame:
