@@ -12,13 +12,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreError
-from ..store import Store
 from ..store.rows import ChunkSide, CommitStamp, EventRow, ToolCallRow
 from ..wire.conversation import ChatMessage
 from ..wire.extensions import LiveEvent
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 __all__ = ["Journal"]
 

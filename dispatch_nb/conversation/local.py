@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..engine.contracts import AbortSignal, Provider, ProviderOptions
 from ..errors import DispatchError, MessageError, ModelError, StoreError, TurnActiveError
-from ..loop import TurnLoop
-from ..store import Store
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, fold_live, live_from_history
 from ..wire.base import mend_surrogates
@@ -25,6 +24,10 @@ from .journal import Journal
 from .port import ConversationStatus, Subscriber
 from .turn import Turn
 from .turn_run import Steering, TurnRun, TurnSettings
+
+if TYPE_CHECKING:
+    from ..loop import TurnLoop
+    from ..store import Store
 
 __all__ = ["LocalConversation", "ResolvedModel"]
 

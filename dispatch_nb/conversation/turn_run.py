@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import MISSING
 
@@ -28,7 +28,6 @@ from ..engine.contracts import (
 )
 from ..engine.run_turn import run_turn
 from ..errors import StoreError
-from ..store import Store
 from ..store.rows import TurnRow
 from ..transcript.reconcile import reconcile
 from ..transcript.state import TranscriptState
@@ -37,6 +36,9 @@ from ..wire.conversation import ChatMessage, TextChunk, ThinkingChunk
 from ..wire.extensions import LiveEvent
 from .journal import Journal
 from .recorder import Recorder, usage_columns
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 T = TypeVar("T")
 

@@ -15,7 +15,6 @@ from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
 from ..errors import WireError
 from ..loop import turn_loop
-from ..store import Store
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, to_snapshot
 from ..wire.base import WireModel
@@ -29,6 +28,8 @@ from .outbox import SNAPSHOT_CHUNKS, Outbox
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..store import Store
 
 __all__ = ["Chat"]
 
