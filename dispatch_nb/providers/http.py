@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import ssl
@@ -69,12 +70,14 @@ async def post(
     """
     timeout = httpx.Timeout(silence_seconds, connect=CONNECT_SECONDS)
     limits = httpx.Limits(max_keepalive_connections=0)
+    # Loading certificates takes long enough to stall every other turn on the loop.
+    tls = await asyncio.to_thread(_tls)
     started = False
     try:
         async with (
             # A proxy of the environment must not be asked for an address of this machine.
             httpx.AsyncClient(
-                timeout=timeout, limits=limits, verify=_tls(), trust_env=not _is_local(url)
+                timeout=timeout, limits=limits, verify=tls, trust_env=not _is_local(url)
             ) as client,
             client.stream("POST", url, headers=dict(headers), json=json) as response,
         ):

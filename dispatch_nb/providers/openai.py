@@ -5,9 +5,10 @@ Source: the Dispatch turn contract, section 8.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from ..engine.contracts import Failure, ProviderEvent, ProviderOptions, Tool
@@ -94,10 +95,16 @@ class OpenAIProvider:
         body = request_body(self._model, messages, tools, options)
         reader = ChunkReader()
         try:
-            async with post(
-                url, headers=self._all_headers(), json=body, silence_seconds=self._silence_seconds
-            ) as response:
-                async for event in _events(url, response, reader):
+            async with (
+                post(
+                    url,
+                    headers=self._all_headers(),
+                    json=body,
+                    silence_seconds=self._silence_seconds,
+                ) as response,
+                contextlib.aclosing(_events(url, response, reader)) as events,
+            ):
+                async for event in events:
                     yield self._without_key(event)
         except ProviderConnectionError as error:
             failure = self._without_key(Failure(str(error), retryable=True))
@@ -121,7 +128,7 @@ class OpenAIProvider:
 
 async def _events(
     url: str, response: Response, reader: ChunkReader
-) -> AsyncIterator[ProviderEvent]:
+) -> AsyncGenerator[ProviderEvent]:
     if not 200 <= response.status < 300:
         yield status_failure(url, response.status, response.headers, await response.text())
         return
@@ -130,20 +137,21 @@ async def _events(
         for event in _whole_answer(url, await response.text(), reader):
             yield event
         return
-    async for frame in _frames(response.body):
-        if frame.data.strip() == "[DONE]":
-            for event in reader.close():
-                yield event
-            return
-        for event in _frame_events(frame, reader):
-            yield event
-            if isinstance(event, Failure):
+    async with contextlib.aclosing(_frames(response.body)) as frames:
+        async for frame in frames:
+            if frame.data.strip() == "[DONE]":
+                for event in reader.close():
+                    yield event
                 return
+            for event in _frame_events(frame, reader):
+                yield event
+                if isinstance(event, Failure):
+                    return
     for event in _at_end(url, reader):
         yield event
 
 
-async def _frames(body: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
+async def _frames(body: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent]:
     decoder = SseDecoder()
     async for piece in body:
         for frame in decoder.feed(piece):
