@@ -93,13 +93,38 @@ async def test_a_provider_that_never_pauses_can_be_aborted():
 
     class Torrent(Playback):
         async def stream(self, *given: Any) -> AsyncIterator[ProviderEvent]:
-            while True:
+            asyncio.get_running_loop().call_soon(signal.abort)
+            for _ in range(10_000):
                 yield TextDelta("x")
 
     turn = Turn(Torrent(), signal=signal)
-    running = turn.start()
-    asyncio.get_running_loop().call_soon(signal.abort)
-    assert (await running).finish_reason == "aborted"
+    assert (await turn.run()).finish_reason == "aborted"
+    assert turn.labels.count("text-delta") < 100
+
+
+async def test_a_providers_own_cleanup_has_ended_before_the_turn_goes_on():
+    signal = AbortSignal()
+
+    class Careful(Playback):
+        async def stream(self, *given: Any) -> AsyncIterator[ProviderEvent]:
+            try:
+                yield TextDelta("x")
+                await never()
+            finally:
+                await let_loop_run()
+                self.closed += 1
+
+    provider = Careful()
+    closed_at_done: list[int] = []
+
+    def emit(event: Any) -> None:
+        if event.type == "text-delta":
+            asyncio.get_running_loop().call_soon(signal.abort)
+        if event.type == "step-complete":
+            closed_at_done.append(provider.closed)
+
+    await Turn(provider, signal=signal, emit=emit).run()
+    assert closed_at_done == [1]
 
 
 async def test_a_provider_that_ignores_its_cancellation_is_left_behind(
@@ -189,3 +214,17 @@ async def test_cancelling_the_turn_itself_cancels_provider_and_tools():
         await running
     assert (provider.closed, tools.cancelled) == (1, ["a"])
     assert turn.of("done") == []
+
+
+async def test_a_turn_leaves_no_task_behind_however_it_ends():
+    before = asyncio.all_tasks()
+    signal = AbortSignal()
+    tools = GatedTools("a")
+    turn = Turn(Playback([call("a"), never]), tools.tools, signal=signal)
+    running = turn.start()
+    await tools.start_of("a")
+    signal.abort()
+    await running
+    await Turn(Playback([call("echo")], [TextDelta("x")]), [echo()]).run()
+    await let_loop_run()
+    assert asyncio.all_tasks() == before

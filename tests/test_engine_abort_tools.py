@@ -162,3 +162,30 @@ async def test_a_tool_sees_the_signal_of_the_turn():
         Playback([call("f")], [TextDelta("x")]), [AnyTool("f", execute)], signal=signal
     ).run()
     assert seen == [signal]
+
+
+async def test_tools_are_cancelled_at_once_though_the_provider_takes_its_time():
+    signal = AbortSignal()
+    cancelled = asyncio.Event()
+
+    async def execute(input: Any, context: ToolContext) -> ToolOutcome:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError("never reached")
+
+    async def wait_for_the_tool() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await cancelled.wait()
+
+    turn = Turn(Playback([call("f"), wait_for_the_tool]), [AnyTool("f", execute)], signal=signal)
+    running = turn.start()
+    await turn.until("tool-call:f")
+    await let_loop_run()
+    signal.abort()
+    async with asyncio.timeout(tasks.GRACE_S / 2):
+        await running
+    assert turn.results() == [("f", "Aborted", True)]

@@ -168,3 +168,13 @@ async def test_a_repeated_call_id_gets_the_later_result_twice():
     await running
     assert turn.results() == [("same", "b", False)] * 2
     assert [event.tool_name for event in turn.of("tool-result")] == ["a", "b"]
+    assert turn.labels.count("nb.tool-settled:same") == 1  # the overridden run has no say
+
+
+async def test_a_call_repeated_with_its_id_is_settled_once():
+    turn: Turn
+    again = call("echo", id="1")
+    turn = Turn(Playback([again, lambda: turn.until("nb.tool-settled:1"), again], ANSWER), [echo()])
+    await turn.run()
+    assert turn.labels.count("nb.tool-settled:1") == 1
+    assert turn.results() == [("1", "echo(None)", False)] * 2

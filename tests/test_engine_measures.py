@@ -100,6 +100,15 @@ async def test_a_step_is_timed_to_its_first_token_and_to_its_end(first: Line):
     assert turn.of("done")[0].duration_ms == 42
 
 
+async def test_a_steps_total_is_exactly_the_sum_of_its_parts():
+    clock = Clock()
+    script = [clock.advance(0.1), TextDelta("x"), clock.advance(0.7)]
+    turn = Turn(Playback(script), now=clock)
+    await turn.run()
+    step = turn.of("step-complete")[0]
+    assert step.gen_total_ms == step.ttft_ms + step.decode_ms
+
+
 async def test_a_step_without_text_or_reasoning_has_only_its_total():
     clock = Clock()
     turn = Turn(Playback([clock.advance(30), call("echo")], [TextDelta("x")]), [echo()], now=clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -133,6 +134,12 @@ async def test_inputs_that_are_not_json_reach_the_tool_as_they_are_and_the_trans
 
 async def test_output_of_a_running_tool_comes_from_any_thread_and_never_after_its_end():
     contexts: list[ToolContext] = []
+    events: list[Any] = []
+    threads: set[int] = set()
+
+    def emit(event: Any) -> None:
+        events.append(event)
+        threads.add(threading.get_ident())
 
     async def execute(input: Any, context: ToolContext) -> ToolOutcome:
         contexts.append(context)
@@ -140,12 +147,14 @@ async def test_output_of_a_running_tool_comes_from_any_thread_and_never_after_it
         await asyncio.to_thread(context.on_output, "there", "stderr")
         return ToolOutcome("ok")
 
-    turn = Turn(Playback([call("f")], ANSWER), [AnyTool("f", execute)])
+    turn = Turn(Playback([call("f")], ANSWER), [AnyTool("f", execute)], emit=emit)
     await turn.run()
     contexts[0].on_output("late", "stdout")
-    outputs = [(event.data, event.stream) for event in turn.of("tool-output")]
-    assert outputs == [("here", "stdout"), ("there", "stderr")]
-    assert turn.labels.index("nb.tool-settled:f") > turn.labels.index("tool-output:f")
+    assert [(e.data, e.stream) for e in events if e.type == "tool-output"] == [
+        ("here", "stdout"),
+        ("there", "stderr"),
+    ]
+    assert threads == {threading.get_ident()}
     context = contexts[0]
     assert (context.tool_call_id, context.conversation_id, context.turn_id) == ("f", "c", "t")
 

@@ -214,7 +214,14 @@ async def test_folding_the_events_gives_the_chunks_of_the_result():
     tools = [echo(), echo("other")]
     provider = Playback(
         [ReasoningDelta("a"), call("echo", 1, id="1"), TextDelta("b"), call("other", 2, id="2")],
-        [TextDelta("c"), USAGE, TextDelta("\udc00"), call("nope", id="3"), Failure("lost", "500")],
+        [
+            TextDelta("c"),
+            USAGE,
+            TextDelta("\ud83d"),
+            TextDelta("\ude00"),
+            call("nope", id="3"),
+            Failure("lost", "500"),
+        ],
         [call("echo", 3, id="4")],
         [TextDelta("d"), Failure("gone")],
     )

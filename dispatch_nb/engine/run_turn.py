@@ -44,7 +44,7 @@ async def run_turn(input: RunTurnInput) -> RunTurnResult:
         history.extend(step.messages)
         produced.extend(step.messages)
         if step.messages and input.on_step_complete is not None:
-            stored = input.on_step_complete(list(step.messages))
+            stored = input.on_step_complete(step.messages)
             if isinstance(stored, Awaitable):
                 await stored
         stop = _reason_to_stop(input, signal, step, index)

@@ -26,10 +26,10 @@ class StepResult:
     """What a step produced.
 
     `messages` is the assistant's message, if there is one, then one message per tool
-    result in call order.
+    result in call order; the list is nobody else's.
     """
 
-    messages: Sequence[ChatMessage]
+    messages: list[ChatMessage]
     usage: Usage
     finish_reason: str
     made_calls: bool
