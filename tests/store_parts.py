@@ -58,13 +58,14 @@ def result(number, content, is_error=False):
     )
 
 
-def append(store, n, *texts, conversation_id="c"):
+def append(store, n, *texts, conversation_id="c", **more):
     return store.append_chunks(
         conversation_id,
         [message("user", *texts)],
         turn_id="t",
         step_id=None,
         event=CommitStamp(n, n, n),
+        **more,
     )
 
 

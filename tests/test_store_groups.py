@@ -14,6 +14,7 @@ from dispatch_nb.store import (
     ConversationRow,
     EventRow,
     Store,
+    ToolCallRow,
 )
 from dispatch_nb.wire.conversation import StoredChunk
 from dispatch_nb.wire.events import TextDeltaEvent
@@ -102,13 +103,15 @@ def test_a_write_that_fails_in_a_group_fails_alone(path):
                 store.finish_turn("nobody", status="error"),
                 store.append_events("c", [delta(9)]),
                 store.update_conversation("c", title=object()),
+                # Refused at its end, when most of it is written.
+                append(store, 2, "lost", tool_calls=[ToolCallRow("unknown")]),
             ]
             good += [store.append_events("c", [delta(2), delta(3)]), append(store, 4, "b")]
         results = [future.result() for future in good]
         sa.event.remove(sa.Engine, "commit", count)
         assert [item.seq for item in results[2][0]] == [2]
         kinds = [type(future.exception()) for future in bad]
-        assert kinds == [StoreError, StoreError, StoreError, StoreError, StoreError]
+        assert kinds == [StoreError] * 6
         assert len(commits) == 2
         assert [item.chunk.text for item in assert_gap_free(store)] == ["a", "b"]
 
@@ -124,7 +127,7 @@ def test_a_cancelled_write_is_not_written(path):
         assert (row.title, row.model) == (None, "yes")
 
 
-def test_a_disk_that_fills_up_in_a_group_promises_nothing_it_did_not_keep(path):
+def test_a_disk_that_fills_up_in_a_group_fails_only_the_write_that_filled_it(path):
     def limit(connection, record):
         connection.execute("PRAGMA max_page_count = 100")
 
@@ -138,15 +141,9 @@ def test_a_disk_that_fills_up_in_a_group_promises_nothing_it_did_not_keep(path):
                     append(store, 2, "last"),
                 ]
             errors = [future.exception() for future in futures]
+            assert errors[0] is errors[2] is None
             assert "the disk is full" in str(errors[1])
-            kept = [item.chunk.text for item in assert_gap_free(store)]
-            if errors[0] is None:
-                assert kept == ["first", "last"]
-                assert errors[2] is None
-            else:
-                assert kept == []
-                assert errors[2] is not None
-            n = store.last_n("c")
-            append(store, n + 1, "more").result()
+            assert [item.chunk.text for item in assert_gap_free(store)] == ["first", "last"]
+            assert store.conversation("c").system_prompt is None
     finally:
         sa.event.remove(sa.Engine, "connect", limit)

@@ -33,10 +33,13 @@ class Database:
         self.location = place.location
         self.is_server = place.url.get_backend_name() != "sqlite"
         self._guard: AbstractContextManager[Any] = nullcontext()
+        self._reading: sa.Engine
+        self._writing: sa.Engine
         self._closed = False
         with self._sentences():
             if self.is_server:
-                self._reading = self._writing = _server_engine(place)
+                self._writing = _server_engine(place)
+                self._reading = self._writing.execution_options(isolation_level="REPEATABLE READ")
             elif place.path is None:
                 self._guard = threading.RLock()
                 self._reading = self._writing = _sqlite_engine(place.url, "memory")

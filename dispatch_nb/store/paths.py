@@ -74,9 +74,11 @@ def prepare_file(path: Path) -> None:
     StoreError
         If the path is a folder, a file of another kind, or cannot be written.
     """
-    if path.is_dir():
-        raise StoreError(f"The store {path} is a folder. Name a file in it, such as {path}/lab.db.")
     try:
+        if path.is_dir():
+            raise StoreError(
+                f"The store {path} is a folder. Name a file in it, such as {path / 'lab.db'}."
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         head = _head(path)
     except OSError as error:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import MISSING, TypeAdapter
+from pydantic import MISSING
 
 from ..wire.conversation import (
     ChatMessage,
@@ -16,8 +16,7 @@ from ..wire.conversation import (
     TurnMetrics,
     Usage,
 )
-from ..wire.extensions import LiveEvent
-from ..wire.parse import parse_chunk, parse_history_response
+from ..wire.parse import parse_chunk, parse_history_response, parse_live_event
 from . import schema
 from .failures import unknown_conversation
 from .rows import ConversationRow, EventRow
@@ -37,7 +36,6 @@ _chunks = schema.chunks
 _events = schema.events
 _turns = schema.turns
 _steps = schema.steps
-_live_event: TypeAdapter[LiveEvent] = TypeAdapter(LiveEvent)
 _newest_first = (_conversations.c.updated_us.desc(), _conversations.c.conversation_id)
 
 
@@ -116,8 +114,10 @@ def events(
     )
     if turn_id is not None:
         query = query.where(_events.c.turn_id == turn_id)
-    read = _live_event.validate_json
-    return [EventRow(n, at, mono, read(json)) for n, at, mono, json in connection.execute(query)]
+    return [
+        EventRow(n, at_us, mono_us, parse_live_event(event_json))
+        for n, at_us, mono_us, event_json in connection.execute(query)
+    ]
 
 
 def turn_metrics(connection: sa.Connection, conversation_id: str) -> list[TurnMetrics]:

@@ -31,11 +31,16 @@ class _Job:
     error: BaseException | None = None
 
 
+class _TransactionLostError(Exception):
+    """A full or failing disk ended a transaction, also for what others had written in it."""
+
+
 class Writer:
     """Runs operations in the order they were submitted, as many as are waiting per commit.
 
     A future resolves after the commit that holds its operation. An operation that fails
-    fails alone: those it shares a transaction with are stored.
+    fails alone: those it shares a transaction with are stored. So an operation may be run
+    twice, and must leave nothing behind but what it writes.
     """
 
     def __init__(self, database: Database) -> None:
@@ -46,7 +51,7 @@ class Writer:
         self._closed = False
 
     def submit(self, operation: Operation[_T]) -> Future[_T]:
-        """Queue an operation; it must leave nothing behind but what it writes.
+        """Queue an operation.
 
         Raises
         ------
@@ -116,6 +121,11 @@ class Writer:
                 else:
                     for job in jobs:
                         self._run_in_savepoint(connection, job)
+        except _TransactionLostError:
+            for job in jobs:
+                job.error = None
+                self._write([job])
+            return
         except Exception as error:
             for job in jobs:
                 job.future.set_exception(job.error or error)
@@ -137,7 +147,6 @@ class Writer:
             try:
                 savepoint.rollback()
             except sa.exc.SQLAlchemyError:
-                # A full or failing disk has ended the whole transaction, for every job in it.
-                raise error from None
+                raise _TransactionLostError from error
         else:
             savepoint.commit()
