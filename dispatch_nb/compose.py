@@ -30,6 +30,8 @@ from .tools.function import function_tool
 __all__ = ["DEFAULT_MODEL", "as_tools", "open_conversation", "open_store", "resolve_provider"]
 
 DEFAULT_MODEL = "scripted:demo"
+# What stands in the store for a provider that was given as an object.
+CUSTOM = ":custom"
 PROVIDERS = ("scripted", "openai")
 
 # One process has one writer for a store and one owner for a conversation, however often
@@ -87,6 +89,11 @@ def resolve_provider(
     known = " or ".join(f"'{p}:…'" for p in PROVIDERS)
     if not colon:
         raise ModelError(f"{model!r} names no provider: write {known}, such as 'openai:{model}'.")
+    if model.endswith(CUSTOM):
+        raise ModelError(
+            f"This conversation was held with a provider object of yours ({provider}): "
+            "give it again, or name a model."
+        )
     if provider not in PROVIDERS:
         raise ModelError(
             f"{provider!r} is not a known provider: write {known}. For a server that speaks "
@@ -231,11 +238,9 @@ def _model_source(
     """
     if isinstance(model, Provider):
         given = model
-        return f"{given.id}:custom", lambda: given
-    stored = row.model if row is not None and row.model else None
+        return given.id + CUSTOM, lambda: given
+    stored = row.model if row is not None and row.model else DEFAULT_MODEL
     name = model if model is not None else stored
-    if name is None or name.endswith(":custom"):
-        name = DEFAULT_MODEL
     resolve = cache(lambda: resolve_provider(name, base_url=base_url, api_key=api_key))
     if model is not None:
         resolve()

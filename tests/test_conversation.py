@@ -35,6 +35,7 @@ from dispatch_nb.store.rows import EventRow
 from dispatch_nb.transcript.live import live_from_history
 from dispatch_nb.transcript.selectors import select_messages
 from dispatch_nb.wire.conversation import ChatMessage, TextChunk, Usage
+from tests.waiting import wait_until
 
 Script = Sequence[Sequence[ProviderEvent | Callable[[], object]]]
 REPORT = UsageReport(Usage(input_tokens=10, output_tokens=4))
@@ -438,12 +439,3 @@ def test_what_is_shown_equals_what_is_stored_after_every_turn(path):
     conversation.send("1+2?").result(10)
     stored = live_from_history(conversation.history().chunks).transcript
     assert select_messages(conversation.live.transcript) == select_messages(stored)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = threading.Event()
-    for _ in range(int(seconds * 100)):
-        if condition():
-            return
-        end.wait(0.01)
-    raise AssertionError("it did not happen in time")

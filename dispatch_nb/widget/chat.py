@@ -202,7 +202,10 @@ class Chat(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget away; a running turn goes on and is stored."""
-        self._unsubscribe()
+        # A chat that could not be opened is closed too, when it is collected.
+        unsubscribe = self.__dict__.get("_unsubscribe")
+        if unsubscribe is not None:
+            unsubscribe()
         super().close()
 
     def on_events(self, rows: Sequence[EventRow]) -> None:

@@ -1,0 +1,318 @@
+"""The Chat widget's Python side: traits, frames, acts of a view, bad input."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+import pytest
+import traitlets
+
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import Finish, ReasoningDelta, TextDelta, ToolCall, UsageReport
+from dispatch_nb.errors import (
+    BundleMissingError,
+    MessageError,
+    ModelError,
+    StoreError,
+    StoreVersionError,
+    ToolError,
+    TurnFailedError,
+    UnknownConversationError,
+)
+from dispatch_nb.widget.assets import load_bundle
+from dispatch_nb.wire.conversation import Usage
+from tests.waiting import wait_until
+
+REPORT = UsageReport(Usage(input_tokens=10, output_tokens=4))
+SCRIPT = [
+    [
+        ReasoningDelta("add"),
+        ToolCall("c1", "add", {"a": 1, "b": 2}),
+        REPORT,
+        Finish("tool_calls"),
+    ],
+    [TextDelta("It is "), TextDelta("3."), REPORT, Finish("stop")],
+]
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lab.db"
+
+
+@pytest.fixture
+def chat(path: Path) -> dn.Chat:
+    return dn.Chat(dn.ScriptedProvider(steps=SCRIPT, pace=0), tools=[add], store=path)
+
+
+class View:
+    """The other end of the comm: keeps what it is sent, and answers."""
+
+    def __init__(self, chat: dn.Chat) -> None:
+        self.chat = chat
+        self.messages: list[dict[str, Any]] = []
+        chat.comm.send = self._receive
+
+    def _receive(self, data: dict[str, Any], *_: object, **__: object) -> None:
+        if data["method"] == "custom":
+            self.messages.append(data["content"])
+
+    def act(self, **message: object) -> None:
+        self.chat._handle_custom_msg(message, [])
+
+    def got(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+
+def test_the_traits_follow_a_turn_and_can_be_observed(chat):
+    seen: list[tuple[str, object]] = []
+    chat.observe(
+        lambda change: seen.append((change.name, change.new)),
+        ["status", "title", "last_seq", "usage"],
+    )
+    chat.send("1+2?").result(10)
+    wait_until(lambda: chat.status == "idle")
+    assert [value for name, value in seen if name == "status"] == ["running", "idle"]
+    assert [value for name, value in seen if name == "last_seq"] == [1, 4, 5]
+    assert ("title", "1+2?") in seen
+    frames = [value for name, value in seen if name == "usage"]
+    assert frames
+    assert frames[-1].tokens.sum() == 28
+    assert chat.totals == {"inputTokens": 20, "outputTokens": 8}
+
+
+@pytest.mark.parametrize("name", ["status", "title", "model", "last_seq", "usage"])
+def test_the_traits_are_read_only(chat, name):
+    with pytest.raises(traitlets.TraitError, match="read-only"):
+        setattr(chat, name, None)
+
+
+def test_link_and_boxes_take_the_chat_like_any_widget(chat):
+    progress, label = ipywidgets.IntText(), ipywidgets.Text()
+    ipywidgets.link((chat, "last_seq"), (progress, "value"))
+    ipywidgets.dlink((chat, "status"), (label, "value"))
+    box = ipywidgets.VBox([chat, ipywidgets.IntSlider()])
+    assert box.children[0] is chat
+    chat.send("1+2?").result(10)
+    wait_until(lambda: chat.status == "idle")
+    assert progress.value == 5
+    assert label.value == "idle"
+
+
+def test_the_frames_show_what_was_said(chat):
+    turn = chat.send("1+2?").result(10)
+    chunks = chat.chunks
+    assert list(chunks.seq) == [1, 2, 3, 4, 5]
+    assert list(chunks.chunk_type) == ["text", "thinking", "tool-call", "tool-result", "text"]
+    assert chunks.text.iloc[-1] == turn.text == "It is 3."
+    assert list(chat.steps.input_tokens) == [10, 10]
+    assert chat.turns.output_tokens.sum() == 8
+    assert chat.usage.groupby("token_type", observed=True).tokens.sum()["input"] == 20
+    assert list(chat.tool_calls.result) == ["3"]
+    assert list(chat.messages.role) == ["user", "assistant", "tool", "assistant"]
+    assert (chat.deltas.event_type == "text-delta").sum() == 2
+
+
+def test_empty_and_full_frames_have_the_same_dtypes(chat):
+    names = ["chunks", "usage", "steps", "turns", "messages", "tool_calls", "deltas"]
+    empty = {name: getattr(chat, name).dtypes for name in names}
+    chat.send("1+2?").result(10)
+    for name in names:
+        pd.testing.assert_series_equal(getattr(chat, name).dtypes, empty[name])
+
+
+def test_a_view_gets_a_snapshot_and_then_every_event_once(chat):
+    view = View(chat)
+    view.act(type="ready")
+    wait_until(lambda: bool(view.got("snapshot")))
+    assert view.got("snapshot")[0]["next"] == 1
+    view.act(type="ack", upto=0)
+    view.act(type="send", requestId="r1", text="1+2?")
+    wait_until(lambda: acknowledged(view) and view.messages[-1].get("upto") == last_event(chat))
+    assert view.got("reply") == [{"type": "reply", "requestId": "r1", "accepted": True}]
+    ranges = [(message["from"], message["upto"]) for message in view.got("events")]
+    assert ranges[0][0] == 1
+    assert all(end + 1 == start for (_, end), (start, _) in pairwise(ranges))
+
+
+def acknowledged(view: View) -> bool:
+    events = view.got("events")
+    if events:
+        view.act(type="ack", upto=events[-1]["upto"])
+    return bool(events) and view.chat.status == "idle"
+
+
+def last_event(chat: dn.Chat) -> int:
+    return chat._conversation.position()[1] - 1
+
+
+def test_a_view_that_paints_nothing_is_not_flooded(path):
+    words = [TextDelta("word ") for _ in range(3000)]
+    provider = dn.ScriptedProvider(steps=[[*words, REPORT, Finish("stop")]], pace=0)
+    chat = dn.Chat(provider, store=path)
+    view = View(chat)
+    view.act(type="ready")
+    chat.send("go").result(30)
+    wait_until(lambda: chat.status == "idle")
+    assert len(view.got("events")) <= 5
+    view.act(type="resync", **{"from": 1})
+    wait_until(lambda: len(view.got("snapshot")) == 2)
+    texts = [c["chunk"]["text"] for c in view.got("snapshot")[1]["transcript"]["committed"]]
+    assert texts[1] == "word " * 3000
+
+
+def test_a_refused_act_is_answered_with_the_reason(chat):
+    view = View(chat)
+    view.act(type="send", requestId="r1", text="   ")
+    view.act(type="stop", requestId="r2")
+    view.act(type="steer", requestId="r3", text="hm")
+    reasons = {reply["requestId"]: reply["reason"] for reply in view.got("reply")}
+    assert reasons["r1"].startswith("The message is empty")
+    assert reasons["r2"] == reasons["r3"].split(":")[0] + "."
+    assert chat.history().chunks == []
+
+
+def test_older_chunks_come_as_a_page(chat):
+    chat.send("1+2?").result(10)
+    view = View(chat)
+    view.act(type="older", before=3)
+    (page,) = view.got("history")
+    assert [stored["seq"] for stored in page["chunks"]] == [1, 2]
+
+
+def test_the_saved_state_shows_the_conversation_without_a_kernel(chat):
+    chat.send("1+2?").result(10)
+    wait_until(lambda: len(chat.saved["transcript"]["committed"]) == 5)
+    assert chat.saved["type"] == "snapshot"
+    assert chat.get_state(["saved"])["saved"] == chat.saved
+
+
+def test_a_reopened_store_gives_the_conversation_back(path):
+    with_id = dn.Chat(
+        dn.ScriptedProvider(steps=SCRIPT, pace=0), tools=[add], store=path, conversation="lesson"
+    )
+    with_id.send("1+2?").result(10)
+    store = dn.Store(path)
+    store.close()
+    store = dn.Store(path)
+    assert list(store.conversations.title) == ["1+2?"]
+    again = store.chat("lesson")
+    assert again.last_seq == 5
+    assert again.title == "1+2?"
+    assert again.totals == {"inputTokens": 20, "outputTokens": 8}
+    with pytest.raises(UnknownConversationError, match="lesso"):
+        store.chat("lessom")
+
+
+def test_a_store_and_its_reprs_say_what_they_are(chat, path):
+    assert repr(dn.Store(path)) == f"<Store {path}, 1 conversations>"
+    assert repr(chat) == "<Chat 'Untitled' model=scripted:custom idle, 0 chunks>"
+
+
+@pytest.mark.parametrize("text", ["", "\n ", None, 3])
+def test_an_empty_or_non_text_message_is_refused(chat, text):
+    with pytest.raises(MessageError, match=r"message is (empty|text)"):
+        chat.send(text)
+    assert chat.chunks.empty
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("gpt-4o", "names no provider: write 'scripted:…' or 'openai:…', such as 'openai:gpt-4o'"),
+        ("opnai:gpt", "'opnai' is not a known provider"),
+        ("openai:", "names no model"),
+        (7, "named by text"),
+    ],
+)
+def test_an_unknown_model_is_refused_before_anything_is_stored(path, model, sentence):
+    with pytest.raises(ModelError, match=sentence):
+        dn.Chat(model, store=path)
+    assert dn.Store(path).conversations.empty
+
+
+def test_a_conversation_held_with_a_provider_object_asks_for_it_again(path):
+    provider = dn.ScriptedProvider(steps=SCRIPT, pace=0)
+    dn.Chat(provider, tools=[add], store=path, conversation="c").send("1+2?").result(10)
+    dn.Store(path).close()
+    again = dn.Store(path).chat("c")
+    with pytest.raises(ModelError, match="give it again"):
+        again.send("and now?")
+    assert again.last_seq == 5
+
+
+def test_a_missing_key_names_the_variable(path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ModelError, match="OPENAI_API_KEY"):
+        dn.Chat("openai:gpt", store=path)
+
+
+def test_a_function_that_cannot_be_described_is_refused(path):
+    def takes_anything(*things: object) -> None:
+        """Take anything."""
+
+    with pytest.raises(ToolError, match="things"):
+        dn.Chat(tools=[takes_anything], store=path)
+    with pytest.raises(ToolError, match="Two tools are named 'add'"):
+        dn.Chat(tools=[add, add], store=path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n" * 100)
+    with pytest.raises(StoreError, match=r"notes\.txt"):
+        dn.Chat(store=path)
+    assert path.read_text() == "my notes\n" * 100
+
+
+def test_a_store_of_a_newer_version_is_refused(chat, path):
+    dn.Store(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    with pytest.raises(StoreVersionError, match="newer"):
+        dn.Store(path)
+
+
+def test_a_base_url_that_refuses_connections_says_so_and_loses_nothing(path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+    chat = dn.Chat("openai:any", base_url=url, store=path, retry=NoRetry())
+    with pytest.raises(TurnFailedError, match=r"127\.0\.0\.1"):
+        chat.send("are you there?").result(20)
+    assert list(chat.chunks.chunk_type) == ["text", "error"]
+    assert chat.turns.status.iloc[0] == "error"
+
+
+class NoRetry:
+    """Gives up at once."""
+
+    def delay_for(self, *_: object) -> float | None:
+        return None
+
+    async def sleep(self, *_: object) -> None:
+        raise AssertionError("nothing to wait for")
+
+
+def test_a_missing_bundle_names_the_build_command(tmp_path):
+    with pytest.raises(BundleMissingError, match="npm run build"):
+        load_bundle(tmp_path)
+
+
+def test_the_exported_names_are_the_declared_ones():
+    for name in dn.__all__:
+        assert getattr(dn, name) is not None
+    with pytest.raises(AttributeError, match="nothing_here"):
+        dn.nothing_here  # noqa: B018
