@@ -20,6 +20,8 @@ const options = {
   charset: "utf8",
   legalComments: "none",
   loader: { ".svg": "text" },
+  // markdown-it decodes entities; the package's index brings its encoder along, 23 kB.
+  alias: { entities: "entities/lib/decode.js" },
   minify: !watch,
   sourcemap: watch ? "inline" : false,
   logLevel: "warning",

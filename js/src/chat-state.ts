@@ -1,0 +1,84 @@
+/** What the store holds and offers: the state that views draw, and the person's acts. */
+import { initialLive, type LiveState } from "./transcript/live";
+import type { ConversationStatus } from "./transport";
+import type { LiveEvent, Usage } from "./wire/types";
+
+/** Where what is shown comes from. */
+export type Connection = "waiting" | "live" | "saved" | "absent";
+
+/** A text of the person on its way into the conversation. */
+export interface PendingText {
+  readonly requestId: string;
+  readonly type: "send" | "steer";
+  readonly text: string;
+  readonly isAccepted: boolean;
+}
+
+/** Why a text of the person was not taken; the text itself is in the draft again. */
+export interface RefusedText {
+  readonly requestId: string;
+  readonly reason: string;
+}
+
+export interface ChatState {
+  readonly live: LiveState;
+  readonly connection: Connection;
+  readonly status: ConversationStatus;
+  readonly title: string;
+  readonly model: string;
+  readonly usage: Usage | null;
+  /** What the person is writing; it outlives every view. */
+  readonly draft: string;
+  readonly pending: readonly PendingText[];
+  readonly refused: RefusedText | null;
+  /** A sentence about the connection or an act; null when there is nothing to say. */
+  readonly notice: string | null;
+  /** What the kernel says about trouble outside the transcript; empty when there is none. */
+  readonly kernelNotice: string;
+  readonly isLoadingOlder: boolean;
+}
+
+export interface ChatStore {
+  state(): ChatState;
+  /** Be told after each change; returns what ends it. */
+  subscribe(listener: () => void): () => void;
+  /** Change the draft. */
+  edit(draft: string): void;
+  /** Send the draft as a message, or as steering while a turn runs. */
+  submit(): void;
+  stop(): void;
+  /** Ask for the chunks before the oldest one here. */
+  older(): void;
+  /** Everything in `state` is on screen: the kernel may go on. */
+  painted(): void;
+  close(): void;
+}
+
+/** Return the state before anything is known. */
+export function initialChatState(): ChatState {
+  return {
+    live: initialLive(),
+    connection: "waiting",
+    status: "idle",
+    title: "",
+    model: "",
+    usage: null,
+    draft: "",
+    pending: [],
+    refused: null,
+    notice: null,
+    kernelNotice: "",
+    isLoadingOlder: false,
+  };
+}
+
+/** Take a pending text away once the conversation itself contains it. */
+export function settlePending(
+  pending: readonly PendingText[],
+  event: LiveEvent,
+): readonly PendingText[] {
+  if (pending.length === 0) return pending;
+  if (event.type !== "user-message" && event.type !== "steering") return pending;
+  const place = pending.findIndex(({ text }) => text.trim() === event.text.trim());
+  return place < 0 ? pending : pending.filter((_, index) => index !== place);
+}

@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ChatStore } from "./chat-state";
+import { BUSY, createChatStore } from "./chat-store";
+import { FakeKernel, snapshotMessage, storedTexts } from "./testing/kernel";
+import { selectMessages } from "./transcript/selectors";
+import { modelTransport } from "./transport";
+
+function open(traits = {}): { kernel: FakeKernel; store: ChatStore } {
+  const kernel = new FakeKernel(traits);
+  return { kernel, store: createChatStore(modelTransport(kernel.proxy())) };
+}
+
+function opened(traits = {}): { kernel: FakeKernel; store: ChatStore } {
+  const { kernel, store } = open(traits);
+  kernel.snapshot();
+  return { kernel, store };
+}
+
+function shown(store: ChatStore): string[] {
+  const messages = selectMessages(store.state().live.transcript);
+  return messages.flatMap(({ chunks }) =>
+    chunks.map((chunk) => ("text" in chunk ? chunk.text : "")),
+  );
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("the numbered event stream", () => {
+  it("asks for a snapshot at once and folds what follows it", () => {
+    const { kernel, store } = open();
+    expect(kernel.sent).toEqual([{ type: "ready" }]);
+    kernel.next = 7;
+    kernel.snapshot({ committed: storedTexts(1, "hello") });
+    kernel.events({ type: "turn-start" }, { type: "text-delta", delta: "good " });
+    kernel.events({ type: "text-delta", delta: "day" });
+    expect(shown(store)).toEqual(["hello", "good day"]);
+    expect(kernel.count("resync")).toBe(0);
+  });
+
+  it("asks for what is missing after a gap and shows nothing past it", () => {
+    const { kernel, store } = opened();
+    kernel.events({ type: "text-delta", delta: "one " });
+    const lost = kernel.message({ type: "text-delta", delta: "two " });
+    kernel.events({ type: "text-delta", delta: "three" });
+    expect(kernel.act("resync")).toEqual({ type: "resync", from: lost.from });
+    expect(shown(store)).toEqual(["one "]);
+    kernel.snapshot({ accumulating: { kind: "text", text: "one two three", turnId: "t1" } });
+    kernel.events({ type: "text-delta", delta: "!" });
+    expect(shown(store)).toEqual(["one two three!"]);
+    expect(kernel.count("resync")).toBe(1);
+  });
+
+  it("takes the missing events themselves as an answer to a resync", () => {
+    const { kernel, store } = opened();
+    const lost = kernel.message({ type: "text-delta", delta: "a" });
+    const later = kernel.message({ type: "text-delta", delta: "b" });
+    kernel.say(later);
+    kernel.say(lost);
+    kernel.say(later);
+    expect(shown(store)).toEqual(["ab"]);
+  });
+
+  it("repeats a resync that nobody answers", () => {
+    const { kernel } = opened();
+    kernel.message({ type: "text-delta", delta: "lost" });
+    kernel.events({ type: "text-delta", delta: "a" });
+    kernel.events({ type: "text-delta", delta: "b" });
+    expect(kernel.count("resync")).toBe(1);
+    vi.advanceTimersByTime(3000);
+    expect(kernel.count("resync")).toBe(2);
+  });
+
+  it("ignores events it already has and asks again when they overlap", () => {
+    const { kernel, store } = opened();
+    const first = kernel.message(
+      { type: "text-delta", delta: "a" },
+      { type: "text-delta", delta: "b" },
+    );
+    kernel.say(first);
+    kernel.say(first);
+    expect(shown(store)).toEqual(["ab"]);
+    expect(kernel.count("resync")).toBe(0);
+    const ids = { conversationId: "c1", turnId: "t1" };
+    const overlapping = ["b", "c"].map((delta) => ({ ...ids, type: "text-delta", delta }));
+    kernel.say({ type: "events", from: 2, upto: 3, events: overlapping });
+    expect(shown(store)).toEqual(["ab"]);
+    expect(kernel.act("resync").from).toBe(3);
+  });
+
+  it("notices that the last message of a turn was lost", () => {
+    const { kernel, store } = opened({ status: "running" });
+    kernel.events({ type: "turn-start" }, { type: "text-delta", delta: "the" });
+    kernel.message({ type: "text-delta", delta: " end" }, { type: "done", reason: "stop" });
+    kernel.change({ status: "idle", last_seq: 2 });
+    expect(kernel.count("resync")).toBe(0);
+    vi.advanceTimersByTime(3000);
+    expect(kernel.act("resync").from).toBe(3);
+    kernel.snapshot({ committed: storedTexts(1, "q", "the end") });
+    vi.advanceTimersByTime(10_000);
+    expect(kernel.count("resync")).toBe(1);
+    expect(shown(store)).toEqual(["q", "the end"]);
+  });
+
+  it("acknowledges what is painted, once, and every snapshot anew", () => {
+    const { kernel, store } = opened();
+    store.painted();
+    expect(kernel.count("ack")).toBe(0);
+    kernel.events({ type: "turn-start" }, { type: "text-delta", delta: "a" });
+    store.painted();
+    store.painted();
+    expect(kernel.sent.filter(({ type }) => type === "ack")).toEqual([{ type: "ack", upto: 2 }]);
+    kernel.snapshot();
+    store.painted();
+    expect(kernel.count("ack")).toBe(2);
+  });
+
+  it("says that a message is unreadable, naming the field, and asks again", () => {
+    const { kernel, store } = opened();
+    kernel.say({ type: "events", from: 1, upto: 1, events: [{ type: "text-delta", delta: 3 }] });
+    expect(store.state().notice).toMatch(/could not be read/);
+    expect(kernel.act("resync").from).toBe(1);
+  });
+
+  it("puts older pages before what is there, also while a turn streams", () => {
+    const { kernel, store } = opened();
+    kernel.snapshot({ committed: storedTexts(3, "c", "d") });
+    kernel.events({ type: "turn-start" }, { type: "text-delta", delta: "e" });
+    store.older();
+    store.older();
+    expect(kernel.sent.filter(({ type }) => type === "older")).toEqual([
+      { type: "older", before: 3 },
+    ]);
+    kernel.say({ type: "history", chunks: storedTexts(1, "a", "b"), latestSeq: 2 });
+    expect(shown(store)).toEqual(["a", "b", "c", "d", "e"]);
+    expect(store.state().isLoadingOlder).toBe(false);
+    store.older();
+    expect(kernel.count("older")).toBe(1);
+  });
+
+  it("keeps older pages over a new snapshot unless chunks between them are missing", () => {
+    const { kernel, store } = opened();
+    kernel.snapshot({ committed: storedTexts(1, "a", "b") });
+    kernel.snapshot({ committed: storedTexts(3, "c", "d") });
+    expect(shown(store)).toEqual(["a", "b", "c", "d"]);
+    kernel.snapshot({ committed: storedTexts(7, "g") });
+    expect(shown(store)).toEqual(["g"]);
+  });
+});
+
+describe("the person's acts", () => {
+  function write(store: ChatStore, text: string): void {
+    store.edit(text);
+    store.submit();
+  }
+
+  it("shows a sent message as pending until the conversation contains it", () => {
+    const { kernel, store } = opened();
+    write(store, " hello ");
+    expect(kernel.act("send").text).toBe("hello");
+    expect(store.state().draft).toBe("");
+    expect(store.state().pending.map(({ text }) => text)).toEqual(["hello"]);
+    kernel.say({ type: "reply", requestId: kernel.act("send").requestId, accepted: true });
+    expect(store.state().pending).toHaveLength(1);
+    kernel.events({ type: "user-message", text: "hello" });
+    expect(store.state().pending).toEqual([]);
+    expect(shown(store)).toEqual(["hello"]);
+  });
+
+  it("takes one of two equal pending texts away for each that arrives", () => {
+    const { kernel, store } = opened();
+    write(store, "again");
+    write(store, "again");
+    kernel.events({ type: "user-message", text: "again" });
+    expect(store.state().pending).toHaveLength(1);
+  });
+
+  it("puts a refused message back before what was written since, with the reason", () => {
+    const { kernel, store } = opened();
+    write(store, "first");
+    store.edit("second");
+    const { requestId } = kernel.act("send");
+    kernel.say({ type: "reply", requestId, accepted: false, reason: "A turn is running." });
+    expect(store.state().draft).toBe("first\n\nsecond");
+    expect(store.state().refused).toEqual({ requestId, reason: "A turn is running." });
+    expect(store.state().pending).toEqual([]);
+    store.edit("first");
+    expect(store.state().refused).toBeNull();
+  });
+
+  it("ignores replies to another page's acts", () => {
+    const { kernel, store } = opened();
+    write(store, "mine");
+    kernel.say({ type: "reply", requestId: "somebody-else-1", accepted: false, reason: "no" });
+    expect(store.state().refused).toBeNull();
+    expect(store.state().pending).toHaveLength(1);
+  });
+
+  it("steers while a turn runs and sends nothing that is empty", () => {
+    const { kernel, store } = opened({ status: "running" });
+    write(store, "   ");
+    expect(kernel.sent.map(({ type }) => type)).toEqual(["ready"]);
+    write(store, "in French");
+    expect(kernel.act("steer").text).toBe("in French");
+    kernel.events({ type: "steering", text: "in French" });
+    expect(store.state().pending).toEqual([]);
+  });
+
+  it("tells of the interrupt button when Stop gets no reply within a second", () => {
+    const { kernel, store } = opened({ status: "running" });
+    store.stop();
+    store.stop();
+    expect(kernel.count("stop")).toBe(1);
+    expect(store.state().status).toBe("stopping");
+    vi.advanceTimersByTime(999);
+    expect(store.state().notice).toBeNull();
+    vi.advanceTimersByTime(1);
+    expect(store.state().notice).toBe(BUSY);
+    kernel.change({ status: "idle" });
+    expect(store.state().notice).toBeNull();
+  });
+
+  it("says nothing of the interrupt button when the reply is in time", () => {
+    const { kernel, store } = opened({ status: "running" });
+    store.stop();
+    kernel.say({ type: "reply", requestId: kernel.act("stop").requestId, accepted: true });
+    vi.advanceTimersByTime(5000);
+    expect(store.state().notice).toBeNull();
+  });
+});
+
+describe("a notebook without its kernel", () => {
+  const saved = snapshotMessage(5, { committed: storedTexts(1, "kept", "answer") });
+
+  it("shows the saved conversation at once, and after two seconds says that there is no kernel", () => {
+    const { kernel, store } = open({ saved, status: "running" });
+    expect(shown(store)).toEqual(["kept", "answer"]);
+    expect(store.state().connection).toBe("waiting");
+    vi.advanceTimersByTime(2000);
+    expect(store.state()).toMatchObject({ connection: "saved", status: "idle" });
+    store.edit("hello?");
+    store.submit();
+    expect(kernel.count("send")).toBe(0);
+    expect(store.state().draft).toBe("hello?");
+  });
+
+  it("goes live when a busy kernel answers late", () => {
+    const { kernel, store } = open({ saved, status: "running" });
+    vi.advanceTimersByTime(2000);
+    kernel.snapshot({ committed: storedTexts(1, "kept", "answer", "more") });
+    expect(store.state()).toMatchObject({ connection: "live", status: "running" });
+    expect(shown(store)).toEqual(["kept", "answer", "more"]);
+  });
+
+  it("tells a kernel that never answered from a saved conversation", () => {
+    const { store } = open();
+    vi.advanceTimersByTime(2000);
+    expect(store.state().connection).toBe("absent");
+  });
+
+  it("says when what was saved cannot be read", () => {
+    const { store } = open({ saved: { type: "snapshot", next: "five" } });
+    expect(store.state().notice).toMatch(/next/);
+  });
+});
+
+it("leaves no handler and no timer behind when it is closed", () => {
+  const { kernel, store } = opened({ status: "running" });
+  store.stop();
+  store.close();
+  expect(kernel.listeners()).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});

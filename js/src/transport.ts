@@ -1,0 +1,93 @@
+/** The anywidget model as a port: messages and traits are checked before anyone sees them. */
+import type { AnyModel } from "@anywidget/types";
+import { parseSnapshotMessage, parseUsage, parseViewMessage } from "./wire/parse";
+import type { KernelMessage, SnapshotMessage, Usage, ViewMessage } from "./wire/types";
+
+export type ConversationStatus = "idle" | "running" | "stopping";
+
+/** What the kernel keeps on the model for everyone, also for a notebook without a kernel. */
+export interface Traits {
+  readonly status: ConversationStatus;
+  readonly title: string;
+  readonly model: string;
+  /** Trouble outside the transcript, in a sentence; empty when there is none. */
+  readonly notice: string;
+  readonly lastSeq: number;
+  readonly usage: Usage | null;
+  /** Read what the notebook kept; it is large, and needed only until the kernel answers. */
+  saved(): SnapshotMessage | null;
+}
+
+/** Who hears what comes from the kernel. */
+export interface Receiver {
+  message(message: ViewMessage): void;
+  traits(traits: Traits): void;
+  /** Something arrived that is not what the protocol says; `reason` names the field. */
+  unreadable(reason: string): void;
+}
+
+/** The port that the chat store speaks through. */
+export interface Transport {
+  send(message: KernelMessage): void;
+  /** Hear everything from now on; returns what ends it. Traits are told at once. */
+  connect(receiver: Receiver): () => void;
+}
+
+const TRAITS = ["status", "title", "model", "notice", "last_seq", "totals", "saved"] as const;
+const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
+
+/** Return the transport over a widget model. */
+export function modelTransport(model: AnyModel): Transport {
+  return {
+    send: (message) => model.send(message),
+    connect(receiver) {
+      const receive = (content: unknown) => {
+        const message = attempt(() => parseViewMessage(content), receiver);
+        if (message) receiver.message(message);
+      };
+      const tell = () => receiver.traits(readTraits(model, receiver));
+      model.on("msg:custom", receive);
+      for (const name of TRAITS) model.on(`change:${name}`, tell);
+      tell();
+      return () => {
+        model.off("msg:custom", receive);
+        for (const name of TRAITS) model.off(`change:${name}`, tell);
+      };
+    },
+  };
+}
+
+function readTraits(model: AnyModel, receiver: Receiver): Traits {
+  const status: unknown = model.get("status");
+  const lastSeq: unknown = model.get("last_seq");
+  const usage: unknown = model.get("totals");
+  return {
+    status: STATUSES.has(status) ? (status as ConversationStatus) : "idle",
+    title: text(model.get("title")),
+    model: text(model.get("model")),
+    notice: text(model.get("notice")),
+    lastSeq: typeof lastSeq === "number" ? lastSeq : 0,
+    usage: isFilled(usage) ? attempt(() => parseUsage(usage), receiver) : null,
+    saved: () => {
+      const saved: unknown = model.get("saved");
+      return isFilled(saved) ? attempt(() => parseSnapshotMessage(saved), receiver) : null;
+    },
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function isFilled(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
+}
+
+function attempt<T>(parse: () => T, receiver: Receiver): T | null {
+  try {
+    return parse();
+  } catch (error) {
+    receiver.unreadable(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}

@@ -1,0 +1,111 @@
+/** One view of a conversation: header, log, composer, drawn at most once per animation frame. */
+import { html, nothing, render, type TemplateResult } from "lit-html";
+import type { ChatState, ChatStore } from "../chat-state";
+import { Announcer } from "./announcer";
+import { Composer } from "./composer";
+import { FollowEnd } from "./follow";
+import { icons } from "./icons";
+import { LogView } from "./log-view";
+
+/** Draw `store` into `element` until the returned function is called. */
+export function mountChat(element: HTMLElement, store: ChatStore): () => void {
+  const view = new ChatView(store);
+  element.append(view.root);
+  view.start();
+  return () => view.close();
+}
+
+class ChatView {
+  readonly root = document.createElement("div");
+  readonly #header = document.createElement("div");
+  readonly #scroller = document.createElement("div");
+  readonly #jump = document.createElement("div");
+  readonly #announcer = new Announcer();
+  readonly #store: ChatStore;
+  readonly #log: LogView;
+  readonly #composer: Composer;
+  readonly #follow: FollowEnd;
+  readonly #unsubscribe: () => void;
+  #frame = 0;
+
+  constructor(store: ChatStore) {
+    this.#store = store;
+    this.#log = new LogView(store, () => this.#schedule());
+    this.#composer = new Composer(store, () => this.#follow.follow());
+    this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => this.#schedule());
+    this.#build();
+    this.#unsubscribe = store.subscribe(() => this.#schedule());
+  }
+
+  /** Draw at once: an empty frame would be seen. */
+  start(): void {
+    this.#draw();
+    this.#composer.fit();
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#unsubscribe();
+    this.#follow.close();
+    this.root.remove();
+  }
+
+  #build(): void {
+    this.root.className = "dnb-chat";
+    // The notebook's own keys and menu would act on the cell while the person writes here.
+    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.root.setAttribute("data-jp-suppress-context-menu", "");
+    this.root.classList.add("lm-suppress-shortcuts");
+    for (const name of ["keydown", "keypress", "keyup"]) {
+      this.root.addEventListener(name, (event) => event.stopPropagation());
+    }
+    this.#header.className = "dnb-header";
+    this.#scroller.className = "dnb-log";
+    this.#scroller.tabIndex = 0;
+    this.#scroller.setAttribute("role", "log");
+    this.#scroller.setAttribute("aria-label", "Conversation");
+    // A log announces every token by default: the status region says what matters instead.
+    this.#scroller.setAttribute("aria-live", "off");
+    this.#scroller.append(this.#log.element);
+    this.#jump.className = "dnb-jump";
+    const middle = document.createElement("div");
+    middle.className = "dnb-middle";
+    middle.append(this.#scroller, this.#jump);
+    this.root.append(this.#header, middle, this.#composer.element, this.#announcer.element);
+  }
+
+  #schedule(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    this.#frame = 0;
+    const state = this.#store.state();
+    this.root.dataset.status = state.status;
+    this.root.dataset.connection = state.connection;
+    render(header(state), this.#header);
+    this.#log.update(state);
+    this.#scroller.setAttribute("aria-busy", String(state.live.transcript.generating));
+    this.#follow.settle();
+    render(this.#jumpTemplate(), this.#jump);
+    this.#composer.update(state);
+    this.#announcer.update(state);
+    this.#store.painted();
+  }
+
+  #jumpTemplate(): TemplateResult | typeof nothing {
+    if (this.#follow.isFollowing) return nothing;
+    return html`<button type="button" class="dnb-jump-button" @click=${() => this.#follow.follow()}>
+      <span .innerHTML=${icons.down}></span>Jump to latest
+    </button>`;
+  }
+}
+
+function header({ title, model, status, connection }: ChatState): TemplateResult {
+  const word = connection === "live" || connection === "waiting" ? STATUS_WORDS[status] : "";
+  return html`<span class="dnb-title" title=${title}>${title || "Chat"}</span>
+    <span class="dnb-state">${word}</span>
+    <span class="dnb-model" title=${model}>${model}</span>`;
+}
+
+const STATUS_WORDS = { idle: "", running: "Answering", stopping: "Stopping" } as const;

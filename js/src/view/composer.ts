@@ -1,0 +1,120 @@
+/** Where the person writes: the draft, Send, Stop, and what the kernel said about them. */
+import { html, nothing, render, type TemplateResult } from "lit-html";
+import type { ChatState, ChatStore } from "../chat-state";
+import { icons } from "./icons";
+import { count } from "./words";
+
+/** The composer of one view; the draft itself lives in the store and outlives the view. */
+export class Composer {
+  readonly element = document.createElement("form");
+  readonly #store: ChatStore;
+  readonly #onSubmit: () => void;
+
+  constructor(store: ChatStore, onSubmit: () => void) {
+    this.#store = store;
+    this.#onSubmit = onSubmit;
+    this.element.className = "dnb-composer";
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+  }
+
+  /** Draw the composer for a state. */
+  update(state: ChatState): void {
+    render(this.#template(state), this.element);
+    this.#takeDraft(state.draft);
+  }
+
+  focus(): void {
+    this.#input()?.focus();
+  }
+
+  /** Fit the height to the draft; the width of the view decides it too. */
+  fit(): void {
+    const input = this.#input();
+    if (!input) return;
+    input.style.height = "auto";
+    input.style.height = `${input.scrollHeight}px`;
+  }
+
+  #template(state: ChatState): TemplateResult {
+    const isOff = state.connection === "saved" || state.connection === "absent";
+    const isRunning = state.status !== "idle";
+    const isEmpty = state.draft.trim() === "";
+    return html`${this.#word(state)}
+      <div class="dnb-field">
+        <textarea class="dnb-input" rows="1" aria-label="Message" spellcheck="true"
+          placeholder=${placeholder(state)} ?disabled=${isOff}
+          @input=${this.#typed} @keydown=${this.#pressed}></textarea>
+        <div class="dnb-field-bar">
+          <span class="dnb-usage">${usage(state)}</span>
+          ${
+            isRunning
+              ? html`<button type="button" class="dnb-stop" ?disabled=${state.status === "stopping"}
+                  @click=${() => this.#store.stop()}>
+                  <span .innerHTML=${icons.stop}></span>${state.status === "stopping" ? "Stopping" : "Stop"}
+                </button>`
+              : nothing
+          }
+          <button type="submit" class="dnb-send" ?disabled=${isOff || isEmpty}
+            aria-label=${isRunning ? "Add to the running turn" : "Send"}
+            title=${isRunning ? "Add to the running turn (Enter)" : "Send (Enter)"}
+            .innerHTML=${icons.send}></button>
+        </div>
+      </div>`;
+  }
+
+  #word(state: ChatState): TemplateResult | typeof nothing {
+    if (state.refused) return html`<div class="dnb-word dnb-refused">${state.refused.reason}</div>`;
+    const word = connectionWord(state) ?? state.notice ?? state.kernelNotice;
+    return word === "" ? nothing : html`<div class="dnb-word">${word}</div>`;
+  }
+
+  #takeDraft(draft: string): void {
+    const input = this.#input();
+    if (!input || input.value === draft) return;
+    input.value = draft;
+    this.fit();
+  }
+
+  #submit(): void {
+    this.#store.submit();
+    this.#onSubmit();
+  }
+
+  readonly #typed = (event: Event): void => {
+    this.#store.edit((event.target as HTMLTextAreaElement).value);
+    this.fit();
+  };
+
+  readonly #pressed = (event: KeyboardEvent): void => {
+    // While an input method composes, Enter takes its suggestion; old WebKit says so by 229 only.
+    const isComposing = event.isComposing || event.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || isComposing) return;
+    event.preventDefault();
+    this.#submit();
+  };
+
+  #input(): HTMLTextAreaElement | null {
+    return this.element.querySelector("textarea");
+  }
+}
+
+function placeholder({ connection, status }: ChatState): string {
+  if (connection === "saved" || connection === "absent") return "";
+  return status === "idle" ? "Write a message" : "Add to the running turn";
+}
+
+function connectionWord({ connection }: ChatState): string | null {
+  if (connection === "saved") return "No kernel: showing the saved conversation";
+  if (connection === "absent") return "No answer from the kernel: it is busy or not running";
+  return null;
+}
+
+function usage({ usage }: ChatState): TemplateResult | typeof nothing {
+  if (!usage) return nothing;
+  const title = "Tokens of the whole conversation: read by the model, written by the model";
+  return html`<span title=${title}><span class="dnb-wide">Tokens: </span>${count(usage.inputTokens)} in,
+    ${count(usage.outputTokens)} out</span>`;
+}

@@ -1,0 +1,122 @@
+/** One template for each kind of entry, and for a section of them. */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { Folds } from "./folded";
+import { icons } from "./icons";
+import { image } from "./markdown/decorate";
+import type { Entry, Section } from "./sections";
+import { toolGroup } from "./tool-card";
+import { advice, plural } from "./words";
+
+/** What entries need of the view they stand in. */
+export interface EntryContext {
+  readonly folds: Folds;
+  /** Return the node of a text; it is the same one for the same key. */
+  textNode(key: number, text: string, isStreaming: boolean): HTMLElement;
+  /** Return the node of an image that is stored with the conversation. */
+  imageNode(key: number, url: string): HTMLElement;
+  /** Return a button that copies what this section says; the same one for the same key. */
+  copyNode(section: Section): HTMLElement;
+  /** Put the last prompt back into the composer; null where that is not possible. */
+  readonly again: (() => void) | null;
+}
+
+/** Return a section: a bubble of the person, or all that the model did before the next one. */
+export function sectionTemplate(
+  section: Section,
+  isPast: boolean,
+  context: EntryContext,
+): TemplateResult {
+  if (section.role === "user") {
+    return html`<div class="dnb-section dnb-user" data-role="user" ?data-past=${isPast}>
+      ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
+      ${section.entries.map((entry) => userEntry(entry, context))}
+    </div>`;
+  }
+  const hasText = section.entries.some(({ kind }) => kind === "text");
+  return html`<div class="dnb-section" data-role=${section.role} ?data-past=${isPast}>
+    ${repeat(
+      section.entries,
+      ({ key }) => key,
+      (entry) => entryTemplate(entry, context),
+    )}
+    ${hasText ? html`<div class="dnb-section-end">${context.copyNode(section)}</div>` : nothing}
+  </div>`;
+}
+
+function userEntry(entry: Entry, context: EntryContext): TemplateResult {
+  if (entry.kind === "text") return html`<div class="dnb-bubble">${entry.text}</div>`;
+  return entryTemplate(entry, context);
+}
+
+function entryTemplate(entry: Entry, context: EntryContext): TemplateResult {
+  switch (entry.kind) {
+    case "text":
+      return html`<div class="dnb-text" ?data-streaming=${entry.isStreaming}
+        aria-busy=${entry.isStreaming}>${context.textNode(entry.key, entry.text, entry.isStreaming)}</div>`;
+    case "thinking":
+      return thinking(entry, context);
+    case "tools":
+      return toolGroup(entry.tools, entry.key, context.folds);
+    case "error":
+      return errorItem(entry.message, entry.code, context.again);
+    case "image":
+      return html`<div class="dnb-picture">${context.imageNode(entry.key, entry.url)}</div>`;
+    case "note":
+      return html`<div class="dnb-note">${entry.text}</div>`;
+    default:
+      entry satisfies never;
+      return html``;
+  }
+}
+
+function thinking(
+  entry: Extract<Entry, { kind: "text" | "thinking" }>,
+  context: EntryContext,
+): TemplateResult {
+  const name = `${entry.key}.thinking`;
+  const isOpen = context.folds.get(name) ?? entry.isStreaming;
+  const words = entry.text.split(/\s+/).filter(Boolean).length;
+  const toggle = (event: Event) => {
+    // The view draws the fold, so that the person's choice outlives the next drawing.
+    event.preventDefault();
+    context.folds.set(name, !isOpen);
+  };
+  return html`<details class="dnb-thinking" .open=${isOpen} ?data-streaming=${entry.isStreaming}>
+    <summary @click=${toggle}>
+      <span class="dnb-chevron" .innerHTML=${icons.chevron}></span>
+      <span class="dnb-thinking-label">${entry.isStreaming ? "Thinking" : "Thought"}</span>
+      ${entry.isStreaming ? nothing : html`<span class="dnb-faint">${plural(words, "word")}</span>`}
+    </summary>
+    <div class="dnb-thinking-text">${context.textNode(entry.key, entry.text, entry.isStreaming)}</div>
+  </details>`;
+}
+
+function errorItem(
+  message: string,
+  code: string | null,
+  again: (() => void) | null,
+): TemplateResult {
+  const what = advice(code);
+  return html`<div class="dnb-error">
+    <span class="dnb-error-icon" .innerHTML=${icons.alert}></span>
+    <div class="dnb-error-text">
+      <div class="dnb-error-message">${message}${
+        code === null ? nothing : html` <span class="dnb-error-code">${code}</span>`
+      }</div>
+      ${what === null ? nothing : html`<div class="dnb-error-advice">${what}</div>`}
+      ${
+        again === null
+          ? nothing
+          : html`<button type="button" class="dnb-quiet dnb-again" @click=${again}>
+              Put the message back into the composer
+            </button>`
+      }
+    </div>
+  </div>`;
+}
+
+/** Return a stored image's node; see `image` for what is loaded when. */
+export function storedImage(url: string): HTMLElement {
+  return image(url, "");
+}

@@ -1,0 +1,32 @@
+/** Long plain text, folded to its first lines until the person wants all of it. */
+import { html, nothing, type TemplateResult } from "lit-html";
+import { plural, size } from "./words";
+
+const LINES = 8;
+const CHARACTERS = 800;
+
+/** What the person folded and unfolded, by a name of the place. */
+export interface Folds {
+  get(name: string): boolean | undefined;
+  set(name: string, isOpen: boolean): void;
+}
+
+/** Return `text` as preformatted lines under `label`; a long one with a button for the rest. */
+export function folded(text: string, name: string, label: string, folds: Folds): TemplateResult {
+  const lines = text.split("\n");
+  const isLong = lines.length > LINES + 2 || text.length > CHARACTERS + 200;
+  const isOpen = folds.get(name) ?? false;
+  const shown = isLong && !isOpen ? lines.slice(0, LINES).join("\n").slice(0, CHARACTERS) : text;
+  const extent = `${plural(lines.length, "line")}, ${size(text)}`;
+  return html`<div class="dnb-folded" ?data-cut=${isLong && !isOpen}>
+    <pre class="dnb-plain" tabindex="0" role="group" aria-label=${label}>${shown}</pre>
+    ${
+      isLong
+        ? html`<button type="button" class="dnb-quiet dnb-more" aria-expanded=${isOpen}
+            @click=${() => folds.set(name, !isOpen)}>
+            ${isOpen ? "Show less" : `Show all (${extent})`}
+          </button>`
+        : nothing
+    }
+  </div>`;
+}

@@ -1,0 +1,246 @@
+/**
+ * The log: sections of chunks. A delta of the text that is being written touches that text's
+ * last block and nothing else; everything else is drawn again only when it changed.
+ */
+import { html, nothing, render, type TemplateResult } from "lit-html";
+import { guard } from "lit-html/directives/guard.js";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { ChatState, ChatStore, PendingText } from "../chat-state";
+import { selectChunks } from "../transcript/selectors";
+import { copyButton } from "./copy";
+import { type EntryContext, sectionTemplate, storedImage } from "./entries";
+import type { Folds } from "./folded";
+import { MarkdownView } from "./markdown/markdown-view";
+import { type Entry, type Section, selectSections } from "./sections";
+import { delay } from "./words";
+
+/** The scrolling part of one view. */
+export class LogView {
+  readonly element = document.createElement("div");
+  readonly #store: ChatStore;
+  readonly #redraw: () => void;
+  readonly #texts = new Map<number, MarkdownView>();
+  readonly #images = new Map<number, HTMLElement>();
+  readonly #copies = new Map<number, HTMLElement>();
+  readonly #openFolds = new Map<string, boolean>();
+  #foldsChanged = 0;
+  #sections: readonly Section[] = [];
+  #drawn: readonly unknown[] = [];
+
+  /** `redraw` is called when the log wants to be drawn again without news from the store. */
+  constructor(store: ChatStore, redraw: () => void) {
+    this.#store = store;
+    this.#redraw = redraw;
+    this.element.className = "dnb-log-content";
+  }
+
+  /** Draw a state. */
+  update(state: ChatState): void {
+    const { transcript, extensions } = state.live;
+    const { accumulating } = transcript;
+    const structure = [
+      ...[transcript.committed, transcript.provisional, accumulating?.kind, extensions],
+      ...[transcript.generating, transcript.providerRetry, state.pending, state.connection],
+      ...[state.isLoadingOlder, state.status, this.#foldsChanged],
+    ];
+    if (structure.every((part, index) => part === this.#drawn[index])) {
+      const last = this.#sections.at(-1)?.entries.at(-1);
+      if (accumulating && last) this.#texts.get(last.key)?.update(accumulating.text, false);
+      return;
+    }
+    this.#drawn = structure;
+    this.#drawAll(state);
+  }
+
+  #drawAll(state: ChatState): void {
+    const { transcript, extensions } = state.live;
+    const isLive = state.connection !== "saved" && state.connection !== "absent";
+    this.#sections = selectSections({
+      chunks: selectChunks(transcript),
+      settled: (stepId, toolCallId) => extensions.settledTools.get(stepId, toolCallId),
+      isGenerating: transcript.generating && isLive,
+    });
+    this.#forget();
+    const anchor = this.#anchor(state);
+    render(this.#template(state, isLive), this.element);
+    anchor();
+  }
+
+  #template(state: ChatState, isLive: boolean): TemplateResult {
+    const { transcript } = state.live;
+    const isIdle = isLive && state.status === "idle" && !transcript.generating;
+    const last = this.#sections.length - 1;
+    return html`${this.#earlier(state)}
+      ${last < 0 && state.pending.length === 0 ? empty(state) : nothing}
+      ${repeat(
+        this.#sections,
+        ({ key }) => key,
+        (section, index) => {
+          const again = isIdle && index === last ? this.#again() : null;
+          return guard(
+            [...identity(section), index < last - 1, again !== null, this.#foldsOf(section)],
+            () => sectionTemplate(section, index < last - 1, this.#context(again)),
+          );
+        },
+      )}
+      ${state.pending.map(pendingBubble)}
+      ${isLive ? activity(state, this.#sections) : nothing}`;
+  }
+
+  #context(again: (() => void) | null): EntryContext {
+    return {
+      folds: this.#folds,
+      again,
+      textNode: (key, text, isStreaming) => {
+        const view = this.#texts.get(key) ?? new MarkdownView();
+        this.#texts.set(key, view);
+        view.update(text, !isStreaming);
+        return view.element;
+      },
+      imageNode: (key, url) => kept(this.#images, key, () => storedImage(url)),
+      copyNode: ({ key }) =>
+        kept(this.#copies, key, () => copyButton("Copy answer", () => this.#answerText(key))),
+    };
+  }
+
+  readonly #folds: Folds = {
+    get: (name) => this.#openFolds.get(name),
+    set: (name, isOpen) => {
+      this.#openFolds.set(name, isOpen);
+      this.#foldsChanged += 1;
+      this.#redraw();
+    },
+  };
+
+  /** Return what is folded in a section, so that only that section is drawn again. */
+  #foldsOf(section: Section): string {
+    const first = section.key;
+    const last = section.entries.at(-1)?.key ?? first;
+    const own = [...this.#openFolds].filter(([name]) => {
+      const key = Number.parseInt(name, 10);
+      return key >= first && key <= last;
+    });
+    return own.map(([name, isOpen]) => `${name}=${isOpen}`).join();
+  }
+
+  #answerText(key: number): string {
+    const section = this.#sections.find((each) => each.key === key);
+    const texts = (section?.entries ?? []).filter((entry) => entry.kind === "text");
+    return texts.map((entry) => (entry.kind === "text" ? entry.text : "")).join("\n\n");
+  }
+
+  /** Return what puts the last prompt back into the composer, if the log ends with an error. */
+  #again(): (() => void) | null {
+    if (this.#sections.at(-1)?.entries.at(-1)?.kind !== "error") return null;
+    const prompt = this.#sections
+      .filter(({ role }) => role === "user")
+      .at(-1)
+      ?.entries.at(-1);
+    return prompt?.kind === "text" ? () => this.#store.edit(prompt.text) : null;
+  }
+
+  #earlier(state: ChatState): TemplateResult | typeof nothing {
+    const oldest = state.live.transcript.committed.at(0)?.seq ?? 1;
+    if (oldest <= 1) return nothing;
+    if (state.connection !== "live") {
+      return html`<div class="dnb-note">Earlier messages are in the store.</div>`;
+    }
+    return html`<div class="dnb-earlier">
+      <button type="button" class="dnb-quiet" ?disabled=${state.isLoadingOlder}
+        @click=${() => this.#store.older()}>
+        ${state.isLoadingOlder ? "Loading earlier messages" : "Show earlier messages"}
+      </button>
+    </div>`;
+  }
+
+  /** Older chunks above must not move what the reader looks at: return what makes up for them. */
+  #anchor(state: ChatState): () => void {
+    const scroller = this.element.parentElement;
+    const first = this.element.querySelector<HTMLElement>(".dnb-section");
+    const oldest = state.live.transcript.committed.at(0)?.seq ?? 0;
+    const isOlder = this.#oldest > 1 && oldest < this.#oldest;
+    this.#oldest = oldest;
+    if (!scroller || !first || !isOlder) return () => {};
+    const before = first.getBoundingClientRect().top;
+    return () => {
+      scroller.scrollTop += first.getBoundingClientRect().top - before;
+    };
+  }
+  #oldest = 0;
+
+  /** Drop the nodes of entries that are gone. */
+  #forget(): void {
+    const keys = new Set(
+      this.#sections.flatMap(({ key, entries }) => [key, ...entries.map(keyOf)]),
+    );
+    for (const nodes of [this.#texts, this.#images, this.#copies]) {
+      for (const key of nodes.keys()) if (!keys.has(key)) nodes.delete(key);
+    }
+  }
+}
+
+function keyOf({ key }: Entry): number {
+  return key;
+}
+
+function kept(nodes: Map<number, HTMLElement>, key: number, make: () => HTMLElement): HTMLElement {
+  const node = nodes.get(key) ?? make();
+  nodes.set(key, node);
+  return node;
+}
+
+/** Return everything that a section's drawing depends on, compared part by part. */
+function identity(section: Section): unknown[] {
+  return section.entries.flatMap((entry): unknown[] => {
+    switch (entry.kind) {
+      case "text":
+      case "thinking":
+        return [entry.key, entry.text, entry.isStreaming];
+      case "tools":
+        return entry.tools.flatMap((tool) => [tool.call, tool.result, tool.state, tool.durationMs]);
+      case "error":
+        return [entry.key, entry.message];
+      case "note":
+        return [entry.key, entry.text];
+      case "image":
+        return [entry.key, entry.url];
+      default:
+        entry satisfies never;
+        return [];
+    }
+  });
+}
+
+function pendingBubble({ type, text }: PendingText): TemplateResult {
+  const word = type === "steer" ? "waiting for the next step" : "sending";
+  return html`<div class="dnb-section dnb-user dnb-pending">
+    <div class="dnb-bubble">${text}</div>
+    <div class="dnb-bubble-label">${word}</div>
+  </div>`;
+}
+
+function empty(state: ChatState): TemplateResult {
+  if (state.connection === "waiting") return html`<div class="dnb-empty" aria-busy="true"></div>`;
+  return html`<div class="dnb-empty">
+    <div class="dnb-empty-title">Nothing here yet</div>
+    <div>Write below, or call <code>chat.send("…")</code> in a cell.</div>
+  </div>`;
+}
+
+/** Return what tells that work goes on while no text, thinking or tool shows it. */
+function activity(state: ChatState, sections: readonly Section[]): TemplateResult | typeof nothing {
+  const { generating, accumulating, providerRetry } = state.live.transcript;
+  if (providerRetry) {
+    const code = providerRetry.code === undefined ? "" : ` (${providerRetry.code})`;
+    return html`<div class="dnb-retry" data-attempt=${providerRetry.attempt}>
+      <span class="dnb-spinner" aria-hidden="true"></span>
+      <span><strong>Retry #${providerRetry.attempt + 1} in ${delay(providerRetry.delayMs)}</strong>${" "}
+      ${providerRetry.message}${code}</span>
+    </div>`;
+  }
+  const last = sections.at(-1)?.entries.at(-1);
+  const isToolRunning =
+    last?.kind === "tools" && last.tools.some(({ state }) => state === "running");
+  if (!generating || accumulating || isToolRunning) return nothing;
+  return html`<div class="dnb-activity" aria-hidden="true"><span></span><span></span><span></span></div>`;
+}

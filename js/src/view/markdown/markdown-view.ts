@@ -1,0 +1,171 @@
+/**
+ * Markdown that grows: blocks that are finished keep their nodes for good, and only the open end
+ * is parsed and drawn again.
+ */
+import remend from "remend";
+import { decorate } from "./decorate";
+import { blockStarts, type Environment, parse, toHtml } from "./parser";
+import { sanitize } from "./sanitize";
+
+// Unfinished emphasis and code are closed; links and images are not guessed at.
+const MEND = {
+  links: false,
+  images: false,
+  katex: false,
+  htmlTags: false,
+  comparisonOperators: false,
+  singleTilde: false,
+};
+const OPEN_FENCE = /^(`{3,}|~{3,})[^\n]*\n/;
+
+const OPEN_LINK = /(^|[^\\])(!?)\[([^[\]\n]*)\]\([^()\s]*$/;
+
+/** An open code block at the very end: text is added to its one text node. */
+interface OpenCode {
+  readonly node: Text;
+  readonly mark: string;
+}
+
+/** One text of a transcript, drawn as markdown into `element`. */
+export class MarkdownView {
+  readonly element = document.createElement("div");
+  #source = "";
+  #isFinished = false;
+  #finishedLength = 0;
+  #hasBrackets = false;
+  #environment: Environment = { references: {}, isFinished: true };
+  #openHtml = "";
+  #openNodes: ChildNode[] = [];
+  #openCode: OpenCode | null = null;
+
+  constructor() {
+    this.element.className = "dnb-prose";
+  }
+
+  /** Show `text`; unless it is finished more may follow. Text that only grew keeps its nodes. */
+  update(text: string, isFinished: boolean): void {
+    const source = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+    if (source === this.#source && isFinished === this.#isFinished) return;
+    if (this.#isFinished || !source.startsWith(this.#source)) this.#clear();
+    const added = source.slice(this.#source.length);
+    const lastLine = this.#source.slice(this.#source.lastIndexOf("\n") + 1);
+    this.#source = source;
+    this.#isFinished = isFinished;
+    if (!isFinished && this.#openCode && !(lastLine + added).includes(this.#openCode.mark)) {
+      this.#openCode.node.appendData(added);
+      this.#openHtml = "";
+      return;
+    }
+    this.#draw();
+  }
+
+  #clear(): void {
+    this.element.replaceChildren();
+    this.#source = "";
+    this.#isFinished = false;
+    this.#finishedLength = 0;
+    this.#hasBrackets = false;
+    this.#environment = { references: {}, isFinished: true };
+    this.#openHtml = "";
+    this.#openNodes = [];
+    this.#openCode = null;
+  }
+
+  #draw(): void {
+    const tail = this.#source.slice(this.#finishedLength);
+    const boundary = this.#isFinished ? tail.length : this.#openBoundary(tail);
+    if (boundary > 0) this.#finish(tail.slice(0, boundary));
+    this.#drawOpen(tail.slice(boundary));
+  }
+
+  /** Return where in `tail` the first block begins that more text could still change. */
+  #openBoundary(tail: string): number {
+    const starts = blockStarts(parse(tail, this.#openEnvironment()));
+    const lastStart = lineOffset(tail, starts.at(-1) ?? 0);
+    // A last line without its end may yet turn out to continue the block before it: "1" is a
+    // paragraph and "1." an item of the list above.
+    const isPartialLine = !tail.includes("\n", lastStart);
+    const first = starts.at(isPartialLine ? -2 : -1);
+    return first === undefined ? 0 : lineOffset(tail, first);
+  }
+
+  #finish(source: string): void {
+    const end = this.#finishedLength + source.length;
+    const known = Object.keys(this.#environment.references).length;
+    let html = toHtml(parse(source, this.#environment), this.#environment);
+    if (this.#hasBrackets && Object.keys(this.#environment.references).length > known) {
+      // A link is defined below blocks that may use it: the one thing that reaches back.
+      this.#removeOpen();
+      this.element.replaceChildren();
+      const all = this.#source.slice(0, end);
+      html = toHtml(parse(all, this.#environment), this.#environment);
+    }
+    // What is drawn already stays, but for code, which gets its colours and its bar now.
+    if (html !== this.#openHtml || html.includes("<pre")) {
+      this.#removeOpen();
+      this.#append(html, true);
+    }
+    this.#openNodes = [];
+    this.#openHtml = "";
+    this.#openCode = null;
+    this.#finishedLength = end;
+    this.#hasBrackets ||= source.includes("]");
+  }
+
+  #drawOpen(source: string): void {
+    const environment = this.#openEnvironment();
+    const html = toHtml(parse(mend(source), environment), environment);
+    if (html === this.#openHtml) return;
+    this.#removeOpen();
+    this.#openNodes = this.#append(html, false);
+    this.#openHtml = html;
+    this.#openCode = this.#findOpenCode(source);
+  }
+
+  #findOpenCode(source: string): OpenCode | null {
+    const mark = OPEN_FENCE.exec(source)?.[1]?.[0];
+    const [only, ...others] = this.#openNodes;
+    if (!mark || others.length > 0 || !(only instanceof Element)) return null;
+    const code = only.querySelector(":scope > pre > code");
+    if (!code) return null;
+    const node = code.firstChild ?? code.appendChild(document.createTextNode(""));
+    return node instanceof Text ? { node, mark } : null;
+  }
+
+  #removeOpen(): void {
+    for (const node of this.#openNodes) node.remove();
+    this.#openNodes = [];
+    this.#openHtml = "";
+    this.#openCode = null;
+  }
+
+  #append(html: string, isFinished: boolean): ChildNode[] {
+    const fragment = sanitize(html);
+    decorate(fragment, isFinished);
+    const nodes = [...fragment.childNodes];
+    this.element.append(fragment);
+    return nodes;
+  }
+
+  #openEnvironment(): Environment {
+    return { references: { ...this.#environment.references }, isFinished: false };
+  }
+}
+
+/** Close what is unfinished at the end; of code, drop what may become its closing fence. */
+function mend(source: string): string {
+  if (OPEN_FENCE.test(source)) return source.replace(/\n[`~]+$/, "\n");
+  return remend(source.replace(OPEN_LINK, openLink), MEND);
+}
+
+/** Of a link whose address is still coming show the words; of an image nothing. */
+function openLink(_link: string, before: string, mark: string, words: string): string {
+  return before + (mark === "!" ? "" : words);
+}
+
+/** Return where line `line` of `text` begins. */
+function lineOffset(text: string, line: number): number {
+  let offset = 0;
+  for (let passed = 0; passed < line; passed += 1) offset = text.indexOf("\n", offset) + 1;
+  return offset;
+}

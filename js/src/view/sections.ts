@@ -1,0 +1,154 @@
+/**
+ * What stands in the log: chunks in stream order as sections of one side, and in them entries.
+ * Calls of one step stand together with their results. Keys are places in the log: a chunk has
+ * the same key before and after it is stored, so its nodes stay.
+ */
+import type { RenderedChunk } from "../transcript/selectors";
+import type { SettledTool, ToolCallChunk, ToolResultChunk } from "../wire/types";
+
+export type ToolState = "running" | "done" | "error" | "aborted";
+
+export interface ToolView {
+  readonly call: ToolCallChunk;
+  readonly result: ToolResultChunk | null;
+  readonly state: ToolState;
+  readonly durationMs: number | null;
+}
+
+export type Entry =
+  | {
+      readonly kind: "text" | "thinking";
+      readonly key: number;
+      readonly text: string;
+      readonly isStreaming: boolean;
+    }
+  | { readonly kind: "tools"; readonly key: number; readonly tools: readonly ToolView[] }
+  | {
+      readonly kind: "error";
+      readonly key: number;
+      readonly message: string;
+      readonly code: string | null;
+    }
+  | { readonly kind: "note"; readonly key: number; readonly text: string }
+  | { readonly kind: "image"; readonly key: number; readonly url: string };
+
+export interface Section {
+  readonly role: "user" | "assistant" | "system";
+  readonly key: number;
+  readonly isSteering: boolean;
+  readonly entries: readonly Entry[];
+}
+
+/** What sections are made of. */
+export interface LogSource {
+  readonly chunks: readonly RenderedChunk[];
+  readonly settled: (stepId: string, toolCallId: string) => SettledTool | undefined;
+  readonly isGenerating: boolean;
+}
+
+// The engine's words for a call that was ended by a stop, and history's for one that was cut off.
+const ABORTED = /^(Aborted$|interrupted: )/;
+
+/** Return the sections of a log. */
+export function selectSections(source: LogSource): Section[] {
+  const sections: Section[] = [];
+  const results = pairResults(source.chunks);
+  const paired = new Set(results.values());
+  const lastUser = source.chunks.map(({ role }) => role).lastIndexOf("user");
+  let entries: Entry[] = [];
+  let previous: RenderedChunk | undefined;
+  for (const [index, rendered, key] of withKeys(source.chunks)) {
+    const { chunk } = rendered;
+    if (chunk.type === "tool-result" && paired.has(chunk)) {
+      previous = rendered;
+      continue;
+    }
+    const role = sideOf(rendered);
+    if (sections.at(-1)?.role !== role || role === "user") {
+      entries = [];
+      const isSteering = role === "user" && previous !== undefined && isToolBoundary(previous);
+      sections.push({ role, key, isSteering, entries });
+    }
+    previous = rendered;
+    if (chunk.type === "tool-call") {
+      const tool = toolView(chunk, results.get(chunk), source, index > lastUser);
+      const last = entries.at(-1);
+      const stepId = last?.kind === "tools" ? last.tools[0]?.call.stepId : undefined;
+      if (last?.kind === "tools" && stepId !== undefined && stepId === chunk.stepId) {
+        entries[entries.length - 1] = { ...last, tools: [...last.tools, tool] };
+      } else entries.push({ kind: "tools", key, tools: [tool] });
+    } else entries.push(entryOf(rendered, key));
+  }
+  return sections;
+}
+
+/** Pair each call with the first result of its id that follows it and is not taken. */
+function pairResults(chunks: readonly RenderedChunk[]): Map<ToolCallChunk, ToolResultChunk> {
+  const waiting = new Map<string, ToolCallChunk[]>();
+  const results = new Map<ToolCallChunk, ToolResultChunk>();
+  for (const { chunk } of chunks) {
+    if (chunk.type === "tool-call") {
+      const calls = waiting.get(chunk.toolCallId);
+      if (calls) calls.push(chunk);
+      else waiting.set(chunk.toolCallId, [chunk]);
+    } else if (chunk.type === "tool-result") {
+      const call = waiting.get(chunk.toolCallId)?.shift();
+      if (call) results.set(call, chunk);
+    }
+  }
+  return results;
+}
+
+function* withKeys(chunks: readonly RenderedChunk[]): Iterable<[number, RenderedChunk, number]> {
+  let key = 0;
+  for (const [index, rendered] of chunks.entries()) {
+    key = rendered.seq ?? key + 1;
+    yield [index, rendered, key];
+  }
+}
+
+function sideOf(rendered: RenderedChunk): Section["role"] {
+  if (rendered.role === "user") return "user";
+  return rendered.role === "system" ? "system" : "assistant";
+}
+
+/** Text after a tool's result is steering: a prompt follows an answer, or a stop. */
+function isToolBoundary({ chunk }: RenderedChunk): boolean {
+  return chunk.type === "tool-result" && !ABORTED.test(chunk.content);
+}
+
+function toolView(
+  call: ToolCallChunk,
+  result: ToolResultChunk | undefined,
+  source: LogSource,
+  isLastTurn: boolean,
+): ToolView {
+  const settled = call.stepId ? source.settled(call.stepId, call.toolCallId) : undefined;
+  const isError = result?.isError ?? settled?.isError;
+  let state: ToolState = "done";
+  if (result?.isError && ABORTED.test(result.content)) state = "aborted";
+  else if (isError) state = "error";
+  else if (isError === undefined) state = source.isGenerating && isLastTurn ? "running" : "aborted";
+  return { call, result: result ?? null, state, durationMs: settled?.durationMs ?? null };
+}
+
+function entryOf({ chunk, streaming }: RenderedChunk, key: number): Entry {
+  switch (chunk.type) {
+    case "text":
+    case "thinking":
+      return { kind: chunk.type, key, text: chunk.text, isStreaming: streaming === true };
+    case "error":
+      return { kind: "error", key, message: chunk.message, code: chunk.code ?? null };
+    case "system":
+      return { kind: "note", key, text: chunk.text };
+    case "image":
+      return { kind: "image", key, url: chunk.url };
+    case "tool-result":
+      return { kind: "note", key, text: `${chunk.toolName} gave a result: ${chunk.content}` };
+    case "tool-call":
+      return { kind: "note", key, text: chunk.toolName };
+    default:
+      chunk satisfies never;
+      return { kind: "note", key, text: "" };
+  }
+}
