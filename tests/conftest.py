@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Wall clock decides nothing: a busy machine must not fail a property. The same examples
+# every time, unless the full proof is asked for.
+_FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
+settings.register_profile(
+    "dispatch_nb",
+    deadline=None,
+    derandomize=not _FULL,
+    max_examples=1_000 if _FULL else 100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("dispatch_nb")
 
 
 @pytest.fixture
