@@ -243,6 +243,14 @@ async def test_plays_a_given_script_exactly_and_fails_beyond_its_end() -> None:
     assert failure == Failure("The script has 2 steps, but this is request 3.")
 
 
+@pytest.mark.parametrize("text", ["-", "(", "1+", "Abc ", "1,", '"', "weather in Oslo, then "])
+async def test_a_pasted_book_is_answered_quickly(text: str) -> None:
+    started = time.monotonic()
+    events = await ask(FAST, text * (100_000 // len(text)) + "1", TOOLS)
+    assert isinstance(events[-1], Finish)
+    assert time.monotonic() - started < 5
+
+
 def test_a_negative_pace_is_refused() -> None:
     with pytest.raises(ValueError, match="tokens per second, 0 or more"):
         ScriptedProvider(pace=-1)

@@ -14,6 +14,9 @@ from ..wire.conversation import (
 
 __all__ = ["Exchange", "TurnSoFar", "read_turn"]
 
+# Rules need no more to find what is asked for, and looking through a book would take minutes.
+LONGEST_READ = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -42,8 +45,8 @@ class TurnSoFar:
 
     @property
     def request(self) -> str:
-        """The newest message of the person."""
-        return self.steering[-1] if self.steering else self.prompt
+        """The newest message of the person; of a long one only the beginning."""
+        return (self.steering[-1] if self.steering else self.prompt)[:LONGEST_READ]
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
