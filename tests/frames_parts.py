@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from dispatch_nb.store import (
     ChunkSide,
     CommitStamp,
@@ -196,3 +198,9 @@ def play_open_turn(tape: Recorder) -> None:
     tape.event(ErrorEvent, "t2", message="slow", code="429")
     tape.event(TextDeltaEvent, "t2", delta="so ")
     tape.event(TextDeltaEvent, "t2", delta="far")
+
+
+def plain(frame: pd.DataFrame, *columns: str) -> list[list[Any]]:
+    """Return rows with None for what is missing."""
+    objects = frame[list(columns)].astype(object)
+    return objects.where(objects.notna(), None).to_numpy().tolist()

@@ -28,7 +28,7 @@ from dispatch_nb.wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
-from dispatch_nb.wire.events import TextDeltaEvent
+from dispatch_nb.wire.events import SteeringEvent, TextDeltaEvent, UserMessageEvent
 from tests.frames_parts import Recorder, message, play_open_turn, play_tool_turn
 
 BUILDERS: dict[str, Callable[..., pd.DataFrame]] = {
@@ -190,6 +190,16 @@ def test_messages_have_the_borders_and_marks_of_the_store(tape: Recorder) -> Non
     assert [len(each.chunks) for each in tape.store.messages("c1")] == list(
         stored["last_seq"] - stored["first_seq"] + 1
     )
+
+
+def test_texts_of_the_person_that_are_not_stored_yet_are_a_message_each(store: Store) -> None:
+    tape = Recorder(store)
+    tape.event(UserMessageEvent, "t1", text="one")
+    tape.event(SteeringEvent, "t1", text="two")
+    frame = frames.messages_frame(store, "c1", live=tape.live)
+    assert frame["content"].tolist() == ["one", "two"]
+    assert frame["is_steering"].tolist() == [False, True]
+    assert frame["message_index"].tolist() == [0, 1]
 
 
 def test_an_interrupted_chunk_marks_its_message(store: Store) -> None:

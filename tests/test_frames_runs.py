@@ -11,9 +11,8 @@ import pytest
 
 from dispatch_nb import frames
 from dispatch_nb.store import ConversationRow, StepRow, Store, TurnRow
-from dispatch_nb.transcript.live import initial_live
-from dispatch_nb.wire.events import TextDeltaEvent
-from tests.frames_parts import START_US, Recorder, play_open_turn, play_tool_turn
+from dispatch_nb.transcript.live import initial_live, live_from_history
+from tests.frames_parts import START_US, Recorder, plain, play_open_turn, play_tool_turn
 
 TOKENS = [
     "input_tokens",
@@ -38,12 +37,6 @@ def tape(store: Store) -> Recorder:
     play_tool_turn(recorder)
     play_open_turn(recorder)
     return recorder
-
-
-def plain(frame: pd.DataFrame, *columns: str) -> list[list[Any]]:
-    """Return rows with None for what is missing."""
-    objects = frame[list(columns)].astype(object)
-    return objects.where(objects.notna(), None).to_numpy().tolist()
 
 
 def test_a_step_has_its_tokens_and_its_speed(tape: Recorder) -> None:
@@ -141,6 +134,10 @@ def test_what_was_stored_after_the_live_state_is_not_counted(tape: Recorder) -> 
     whole = frames.conversations_frame(tape.store, "c1", live=initial_live())
     assert plain(whole, "chunk_count", "last_seq", "turn_count") == [[0, 0, 2]]
     assert len(frames.tool_calls_frame(tape.store, "c1", live=initial_live())) == 0
+    assert plain(early, "tool_time_s") == [[None], [None]]
+    first_five = live_from_history(tape.store.history("c1", before_seq=6).chunks)
+    calls = frames.tool_calls_frame(tape.store, "c1", live=first_five)
+    assert plain(calls, "call_seq", "result_seq", "result") == [[4, None, None], [5, None, None]]
 
 
 def test_a_conversation_names_its_models_once_in_order(tape: Recorder) -> None:
@@ -182,86 +179,6 @@ def test_a_word_outside_a_vocabulary_is_missing_and_harms_nothing(store: Store) 
     store.save_step(StepRow("s1", "t1", "c1", 0, usage_source=future)).result()
     assert plain(frames.conversations_frame(store), "source") == [[None]]
     assert plain(frames.steps_frame(store), "usage_source", "step_id") == [[None, "s1"]]
-
-
-def test_a_tool_call_is_pending_then_settled_then_stored(tape: Recorder) -> None:
-    seen: list[list[list[Any]]] = []
-    for live in tape.states:
-        frame = frames.tool_calls_frame(tape.store, "c1", live=live)
-        rows = plain(frame, "call_seq", "result_seq", "status", "result", "duration_s")
-        if not seen or rows != seen[-1]:
-            seen.append(rows)
-    pending = [None, None, "pending", None, None]
-    assert seen == [
-        [],
-        [pending],
-        [pending, pending],
-        [pending, [None, None, "error", None, 0.007]],
-        [[None, None, "completed", None, 2.5], [None, None, "error", None, 0.007]],
-        [[None, None, "completed", "3", 2.5], [None, None, "error", None, 0.007]],
-        [[None, None, "completed", "3", 2.5], [None, None, "error", "fell over", 0.007]],
-        [[4, 6, "completed", "3", 2.5], [5, 7, "error", "fell over", None]],
-        [[4, 6, "completed", "3", 2.5], [5, 7, "error", "fell over", None], pending],
-    ]
-
-
-def test_a_tool_call_has_its_arguments_as_they_were(tape: Recorder) -> None:
-    frame = frames.tool_calls_frame(tape.store, "c1", live=tape.live)
-    columns = ["tool_call_id", "step_id", "arguments_json", "approval", "error_message"]
-    assert plain(frame, *columns, "result_bytes") == [
-        ["a", "s1", '{"a":1,"b":2.0}', "auto", None, 1],
-        ["b", "s1", "null", None, "fell over", 9],
-        ["a", "s3", '"x"', None, None, None],
-    ]
-    chunks = frames.chunks_frame(tape.store, "c1")
-    joined = frame.merge(chunks, left_on="call_seq", right_on="seq", how="inner")
-    assert (joined["arguments_json"] == joined["input_json"]).all()
-
-
-def test_deltas_join_up_to_their_chunks(tape: Recorder) -> None:
-    deltas = frames.deltas_frame(tape.store, "c1")
-    assert plain(deltas, "seq", "delta_index", "event_type", "text", "char_count") == [
-        [2, 0, "reasoning-delta", "I must ", 7],
-        [2, 1, "reasoning-delta", "add.", 4],
-        [3, 0, "text-delta", "Let me ", 7],
-        [3, 1, "text-delta", "see.", 4],
-        [9, 0, "text-delta", "Three.", 6],
-        [None, 0, "text-delta", "Well", 4],
-        [None, 0, "text-delta", "so ", 3],
-        [None, 1, "text-delta", "far", 3],
-    ]
-    joined = deltas.dropna(subset="seq").groupby("seq")["text"].agg("".join)
-    chunks = frames.chunks_frame(tape.store, "c1").set_index("seq")["text"]
-    assert chunks.loc[joined.index].to_dict() == joined.to_dict()
-
-
-def test_deltas_have_their_time_since_the_request_and_since_each_other(tape: Recorder) -> None:
-    deltas = frames.deltas_frame(tape.store, "c1")
-    assert plain(deltas, "t_s", "gap_s")[:4] == [
-        [0.001, None],
-        [0.002, 0.001],
-        [0.003, None],
-        [0.004, 0.001],
-    ]
-    assert plain(deltas, "t_s")[5:] == [[None]] * 3
-    assert deltas["received_at"][0] == pd.Timestamp(START_US + 4_000, unit="us", tz="UTC")
-
-
-def test_deltas_of_two_conversations_do_not_mix(tape: Recorder) -> None:
-    other = Recorder(tape.store, "c2")
-    other.begin("u1", "Go on")
-    other.event(TextDeltaEvent, "u1", delta="other")
-    both = frames.deltas_frame(tape.store)
-    for conversation_id in ("c1", "c2"):
-        alone = frames.deltas_frame(tape.store, conversation_id)
-        part = both[both["conversation_id"] == conversation_id].reset_index(drop=True)
-        pd.testing.assert_frame_equal(alone, part)
-
-
-def test_a_live_state_hides_the_seq_of_deltas_it_does_not_know_to_be_stored(tape: Recorder) -> None:
-    deltas = frames.deltas_frame(tape.store, "c1", live=tape.states[3])
-    assert deltas["seq"].isna().all()
-    assert len(deltas) == 8
 
 
 def test_the_log_keeps_its_invariants(tape: Recorder) -> None:
