@@ -81,11 +81,11 @@ class ChatView {
   #draw(): void {
     this.#frame = 0;
     const state = this.#store.state();
-    this.root.dataset.status = state.status;
-    this.root.dataset.connection = state.connection;
+    mark(this.root, "data-status", state.status);
+    mark(this.root, "data-connection", state.connection);
     render(header(state), this.#header);
     this.#log.update(state);
-    this.#scroller.setAttribute("aria-busy", String(state.live.transcript.generating));
+    mark(this.#scroller, "aria-busy", String(state.live.transcript.generating));
     this.#follow.settle();
     render(this.#jumpTemplate(), this.#jump);
     this.#composer.update(state);
@@ -99,6 +99,11 @@ class ChatView {
       <span .innerHTML=${icons.down}></span>Jump to latest
     </button>`;
   }
+}
+
+/** Set an attribute that has changed: writing the same one again is a mutation all the same. */
+function mark(element: HTMLElement, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 function header({ title, model, status, connection }: ChatState): TemplateResult {

@@ -82,10 +82,7 @@ export class MarkdownView {
   #openBoundary(tail: string): number {
     const starts = blockStarts(parse(tail, this.#openEnvironment()));
     const lastStart = lineOffset(tail, starts.at(-1) ?? 0);
-    // A last line without its end may yet turn out to continue the block before it: "1" is a
-    // paragraph and "1." an item of the list above.
-    const isPartialLine = !tail.includes("\n", lastStart);
-    const first = starts.at(isPartialLine ? -2 : -1);
+    const first = starts.at(isUndecided(tail, lastStart) ? -2 : -1);
     return first === undefined ? 0 : lineOffset(tail, first);
   }
 
@@ -150,6 +147,17 @@ export class MarkdownView {
   #openEnvironment(): Environment {
     return { references: { ...this.#environment.references }, isFinished: false };
   }
+}
+
+/**
+ * Tell whether the line that begins at `start` may yet continue the block before it.
+ *
+ * While a line has no end, "#" is a heading and "#1" goes on with the paragraph above; behind a
+ * blank line, where only lists go on, "2" is a paragraph and "2." the next item.
+ */
+function isUndecided(text: string, start: number): boolean {
+  if (text.includes("\n", start)) return false;
+  return !/\n[ \t]*\n$/.test(text.slice(0, start)) || /^[ \t]*\d{1,9}$/.test(text.slice(start));
 }
 
 /** Close what is unfinished at the end; of code, drop what may become its closing fence. */
