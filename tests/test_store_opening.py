@@ -57,9 +57,10 @@ def test_stores_in_memory_are_apart_and_leave_no_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path):
+@pytest.mark.parametrize("text", ["hi", "These are my notes, longer than a header.\n" * 500])
+def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path, text):
     path = tmp_path / "notes.txt"
-    path.write_text("These are my notes, longer than any header.")
+    path.write_text(text)
     before = content(tmp_path)
     with pytest.raises(StoreError, match=r"notes\.txt is not an SQLite database.*Choose"):
         Store(path)

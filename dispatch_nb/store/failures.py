@@ -21,7 +21,10 @@ _SENTENCES = {
     "SQLITE_FULL": "has no room left: the disk is full. Free some space, then try again",
     "SQLITE_IOERR": "could not be read or written: the disk reported an error",
     "SQLITE_CORRUPT": "is damaged. Restore a copy, or try `sqlite3 FILE .recover`",
-    "SQLITE_NOTADB": "is not an SQLite database. Choose another path",
+    "SQLITE_NOTADB": (
+        "is not an SQLite database; it was left as it is. "
+        "Choose the path of a store, or of a file that does not exist yet"
+    ),
     "SQLITE_CANTOPEN": "cannot be opened. Check that its folder exists and can be written",
 }
 

@@ -13,8 +13,6 @@ from ..errors import StoreError
 
 __all__ = ["Place", "default_target", "prepare_file", "resolve"]
 
-_SQLITE_MAGIC = b"SQLite format 3\0"
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -67,12 +65,12 @@ def _sqlite(url: sa.URL) -> Place:
 
 
 def prepare_file(path: Path) -> None:
-    """Make the folder of a store file, and refuse a file that cannot be one, untouched.
+    """Make the folder of a store file, and refuse what cannot be opened and written.
 
     Raises
     ------
     StoreError
-        If the path is a folder, a file of another kind, or cannot be written.
+        If the path is a folder or cannot be written.
     """
     try:
         if path.is_dir():
@@ -80,17 +78,11 @@ def prepare_file(path: Path) -> None:
                 f"The store {path} is a folder. Name a file in it, such as {path / 'lab.db'}."
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        head = _head(path)
     except OSError as error:
         raise StoreError(
             f"The store {path} cannot be opened: {error.strerror}. "
             "Choose a path in a folder that you may write."
         ) from error
-    if head and head != _SQLITE_MAGIC:
-        raise StoreError(
-            f"The store {path} is not an SQLite database; it was left as it is. "
-            "Choose the path of a store, or of a file that does not exist yet."
-        )
     if path.exists() and not _is_writable(path):
         raise StoreError(
             f"The store {path} is read-only. Allow writing to it, or copy it and open the copy."
@@ -100,13 +92,6 @@ def prepare_file(path: Path) -> None:
             f"The folder of the store {path} is read-only. "
             "Allow writing to it, or choose a path in another folder."
         )
-
-
-def _head(path: Path) -> bytes:
-    if not path.exists():
-        return b""
-    with path.open("rb") as file:
-        return file.read(len(_SQLITE_MAGIC))
 
 
 def _is_writable(path: Path) -> bool:
