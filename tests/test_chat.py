@@ -14,7 +14,14 @@ import pytest
 import traitlets
 
 import dispatch_nb as dn
-from dispatch_nb.engine.contracts import Finish, ReasoningDelta, TextDelta, ToolCall, UsageReport
+from dispatch_nb.engine.contracts import (
+    Finish,
+    ProviderEvent,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    UsageReport,
+)
 from dispatch_nb.errors import (
     BundleMissingError,
     MessageError,
@@ -30,7 +37,7 @@ from dispatch_nb.wire.conversation import Usage
 from tests.waiting import wait_until
 
 REPORT = UsageReport(Usage(input_tokens=10, output_tokens=4))
-SCRIPT = [
+SCRIPT: list[list[ProviderEvent]] = [
     [
         ReasoningDelta("add"),
         ToolCall("c1", "add", {"a": 1, "b": 2}),
@@ -76,7 +83,7 @@ class View:
 
 
 def test_the_traits_follow_a_turn_and_can_be_observed(chat):
-    seen: list[tuple[str, object]] = []
+    seen: list[tuple[str, Any]] = []
     chat.observe(
         lambda change: seen.append((change.name, change.new)),
         ["status", "title", "last_seq", "usage"],
@@ -158,7 +165,7 @@ def last_event(chat: dn.Chat) -> int:
 
 
 def test_a_view_that_paints_nothing_is_not_flooded(path):
-    words = [TextDelta("word ") for _ in range(3000)]
+    words: list[ProviderEvent] = [TextDelta("word ") for _ in range(3000)]
     provider = dn.ScriptedProvider(steps=[[*words, REPORT, Finish("stop")]], pace=0)
     chat = dn.Chat(provider, store=path)
     view = View(chat)
