@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -20,10 +20,9 @@ from dispatch_nb.transcript.live import (
     merge_history,
     to_snapshot,
 )
-from dispatch_nb.transcript.log import Log
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks, select_messages
-from dispatch_nb.transcript.state import Accumulating, TranscriptState, initial_state
+from dispatch_nb.transcript.state import TranscriptState, initial_state
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire import extensions as x
@@ -244,113 +243,44 @@ def test_an_event_of_a_kind_nobody_knows_returns_the_same_state():
     assert fold_event(live.transcript, unknown) is live.transcript
 
 
+def test_deltas_are_joined_within_a_turn_a_call_and_a_stream_only():
+    text = e.TextDeltaEvent(**IDS, turn_id="t1", delta="a")
+    other_turn = text.model_copy(update={"turn_id": "t2"})
+    thinking = e.ReasoningDeltaEvent(**IDS, turn_id="t1", delta="b")
+    out = e.ToolOutputEvent(**IDS, turn_id="t1", tool_call_id="1", data="c", stream="stdout")
+    err = out.model_copy(update={"stream": "stderr"})
+    other_call = err.model_copy(update={"tool_call_id": "2"})
+    assert join_deltas([text, text, thinking, text, other_turn, out, out, err, other_call]) == [
+        text.model_copy(update={"delta": "aa"}),
+        thinking,
+        text,
+        other_turn,
+        out.model_copy(update={"data": "cc"}),
+        err,
+        other_call,
+    ]
+
+
+def settled(name: str) -> x.ToolSettledEvent:
+    return x.ToolSettledEvent(
+        **IDS, turn_id="t", step_id="s", tool_call_id=name, is_error=name == "b"
+    )
+
+
+def test_an_older_state_does_not_know_calls_that_ended_later():
+    past = fold_all([settled("a")])
+    one, other = fold_live(past, settled("b")), fold_live(past, settled("c"))
+    tools = [list(live.extensions.settled_tools) for live in (past, one, other)]
+    assert tools == [[("s", "a")], [("s", "a"), ("s", "b")], [("s", "a"), ("s", "c")]]
+    assert ("s", "b") not in past.extensions.settled_tools
+    assert one.extensions.settled_tools["s", "b"].is_error
+    with pytest.raises(KeyError):
+        other.extensions.settled_tools["s", "b"]
+
+
 def test_a_snapshot_holds_the_newest_chunks_only():
     live = live_from_history([stored(seq) for seq in range(1, 11)])
     snapshot = to_snapshot(live, next=8, window=3)
     assert [s.seq for s in snapshot.transcript.committed] == [8, 9, 10]
     assert snapshot.next == 8
     assert to_snapshot(live, next=8, window=0).transcript.committed == []
-
-
-def turn_events(count: int) -> Iterator[x.LiveEvent]:
-    ids: dict[str, Any] = {**IDS, "turn_id": "t"}
-    for _ in range(count):
-        yield e.TextDeltaEvent(**ids, delta="x")
-
-
-def tool_events(count: int) -> Iterator[x.LiveEvent]:
-    ids: dict[str, Any] = {**IDS, "turn_id": "t"}
-    for number in range(count):
-        call: dict[str, Any] = {
-            "tool_call_id": f"call{number}",
-            "tool_name": "f",
-            "step_id": f"t#{number}",
-        }
-        yield e.ToolCallEvent(**ids, **call, input={})
-        yield x.ToolSettledEvent(
-            **ids, step_id=call["step_id"], tool_call_id=call["tool_call_id"], is_error=False
-        )
-        yield e.ToolResultEvent(**ids, **call, content="", is_error=False)
-        yield x.ChunksCommittedEvent(**ids, first_seq=2 * number + 1, count=2)
-
-
-class CopyCounter:
-    """Counts the items of every buffer that a state has and the state before it had not."""
-
-    def __init__(self) -> None:
-        self.copied = 0
-        self._known: dict[str, object] = {}
-
-    def see(self, live: LiveState) -> None:
-        growing = live.transcript.accumulating
-        buffers: dict[str, list[Any]] = {
-            "committed": live.transcript.committed._buffer,
-            "provisional": live.transcript.provisional._buffer,
-            "settled": live.extensions.settled_tools._entries,
-        }
-        if isinstance(growing, Accumulating):
-            buffers["accumulating"] = growing._deltas._buffer
-        for name, buffer in buffers.items():
-            if self._known.get(name) is not buffer:
-                self._known[name] = buffer
-                self.copied += len(buffer)
-
-
-@pytest.mark.parametrize(
-    ("events", "copied_per_event"),
-    [(turn_events, 0.001), (tool_events, 1.0)],
-    ids=["deltas", "tool calls"],
-)
-@pytest.mark.parametrize("count", [10_000, 100_000])
-def test_folding_copies_no_more_for_a_longer_transcript(events, copied_per_event, count):
-    live, counter, folded = initial_live(), CopyCounter(), 0
-    for event in events(count if events is turn_events else count // 4):
-        live = fold_live(live, event)
-        counter.see(live)
-        folded += 1
-    assert counter.copied <= copied_per_event * folded
-    assert loaded(live.transcript) == (1 if events is turn_events else folded // 2)
-
-
-def test_appending_a_tail_of_history_copies_nothing():
-    state = apply_history(initial_state(), [stored(1)])
-    buffer = state.committed._buffer
-    for seq in range(2, 1_000):
-        state = apply_history(state, [stored(seq)])
-    assert state.committed._buffer is buffer
-
-
-class TestLog:
-    def test_an_older_view_that_grows_goes_its_own_way(self):
-        first = Log([1, 2])
-        second, third = first.append(3), first.append(4)
-        assert (list(first), list(second), list(third)) == ([1, 2], [1, 2, 3], [1, 2, 4])
-
-    def test_dropping_keeps_the_rest_and_the_older_view(self):
-        log = Log(range(10))
-        assert list(log.drop(3)) == list(range(3, 10))
-        assert list(log.drop(8).append(99)) == [8, 9, 99]
-        assert len(log.drop(10)) == len(log.drop(11)) == 0
-        assert list(log.drop(3).append(10)) == list(range(3, 11))
-        assert list(log) == list(range(10))
-
-    def test_it_is_a_sequence(self):
-        log = Log(range(6)).drop(1)
-        assert (log[0], log[-1], log[1:3], log[::-1]) == (1, 5, [2, 3], [5, 4, 3, 2, 1])
-        assert 3 in log
-        assert log.index(3) == 2
-        with pytest.raises(IndexError):
-            log[5]
-        assert log == Log([1, 2, 3, 4, 5])
-        assert log != Log([1, 2])
-        assert log != [1, 2, 3, 4, 5]
-
-    @given(st.lists(st.tuples(st.sampled_from("ad"), st.integers(0, 4)), max_size=30))
-    def test_it_equals_a_list_under_any_appends_and_drops(self, operations):
-        log, plain = Log[int](), list[int]()
-        for kind, value in operations:
-            if kind == "a":
-                log, plain = log.append(value), [*plain, value]
-            else:
-                log, plain = log.drop(value), plain[value:]
-            assert list(log) == plain
