@@ -1,6 +1,6 @@
 """Stored chunks joined into the transcript.
 
-Source: the Dispatch transcript contract, A.3.
+Source: the Dispatch transcript contract, A.3 and B.3.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..wire.conversation import StoredChunk
 from .log import Log
 from .state import TranscriptState
 
-__all__ = ["apply_history", "merge_by_seq"]
+__all__ = ["apply_history", "merge_by_seq", "merge_loaded"]
 
 
 def apply_history(state: TranscriptState, chunks: Iterable[StoredChunk]) -> TranscriptState:
@@ -20,14 +20,23 @@ def apply_history(state: TranscriptState, chunks: Iterable[StoredChunk]) -> Tran
     Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
     After a seal everything provisional goes and the seal is cleared; without a seal
     nothing provisional is touched. That is the seed's rule: where commits are announced
-    by events, `dispatch_nb.transcript.live.merge_history` is the one to use.
+    by events, `dispatch_nb.transcript.live.merge_history` is the one to use. Chunks that
+    were unloaded stay unloaded: only `restore_earlier` brings them back.
     """
-    committed = merge_by_seq(state.committed, chunks)
+    committed = merge_loaded(state, chunks)
     if state.sealed_turn_id is None:
         return state._replace(committed=committed)
     return state._replace(
         committed=committed, provisional=Log(), accumulating=None, sealed_turn_id=None
     )
+
+
+def merge_loaded(state: TranscriptState, chunks: Iterable[StoredChunk]) -> Log[StoredChunk]:
+    """Return the committed chunks with `chunks`, except those below the unload watermark."""
+    watermark = state.hidden_before_seq
+    if watermark:
+        chunks = [stored for stored in chunks if stored.seq >= watermark]
+    return merge_by_seq(state.committed, chunks)
 
 
 def merge_by_seq(committed: Log[StoredChunk], chunks: Iterable[StoredChunk]) -> Log[StoredChunk]:

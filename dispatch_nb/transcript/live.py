@@ -10,7 +10,7 @@ from ..wire.extensions import LiveEvent
 from ..wire.view import AccumulatingChunk, ProvisionalChunk, SnapshotMessage, TranscriptSnapshot
 from .commit import commit_chunks
 from .extensions import ExtensionState, fold_extension, initial_extensions
-from .history import merge_by_seq
+from .history import merge_loaded
 from .reducer import fold_event
 from .state import TranscriptState, initial_state
 
@@ -62,7 +62,7 @@ def merge_history(live: LiveState, chunks: Iterable[StoredChunk]) -> LiveState:
     Unlike `apply_history` it drops nothing after a seal: here an event says of each chunk
     when it is stored, and a page may arrive while the next turn streams.
     """
-    committed = merge_by_seq(live.transcript.committed, chunks)
+    committed = merge_loaded(live.transcript, chunks)
     if committed is live.transcript.committed:
         return live
     return live._replace(transcript=live.transcript._replace(committed=committed))

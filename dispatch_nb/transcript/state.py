@@ -67,7 +67,8 @@ class TranscriptState(NamedTuple):
 
     Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
     `generating` says that a turn runs; `provider_retry` is the announced retry that has
-    not begun yet.
+    not begun yet. Stored chunks below `hidden_before_seq` were unloaded (0: none were), and
+    `hidden_thinking_count` of them hold thinking.
     """
 
     committed: Log[StoredChunk]
@@ -78,6 +79,8 @@ class TranscriptState(NamedTuple):
     sealed_turn_id: str | None = None
     generating: bool = False
     provider_retry: ProviderRetryEvent | None = None
+    hidden_before_seq: int = 0
+    hidden_thinking_count: int = 0
 
 
 def initial_state() -> TranscriptState:

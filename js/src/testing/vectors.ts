@@ -17,7 +17,16 @@ export function readVectors<T>(name: string): T[] {
 }
 
 export function stateAsJson(state: TranscriptState): TranscriptSnapshot {
-  return { ...state, committed: [...state.committed], provisional: [...state.provisional] };
+  return {
+    committed: [...state.committed],
+    provisional: [...state.provisional],
+    accumulating: state.accumulating,
+    currentTurnId: state.currentTurnId,
+    latestUsage: state.latestUsage,
+    sealedTurnId: state.sealedTurnId,
+    generating: state.generating,
+    providerRetry: state.providerRetry,
+  };
 }
 
 export function liveAsJson({ transcript, extensions }: LiveState, next: number): SnapshotMessage {

@@ -1,7 +1,7 @@
 /**
  * Stored chunks joined into the transcript.
  *
- * Source: the Dispatch transcript contract, A.3.
+ * Source: the Dispatch transcript contract, A.3 and B.3.
  */
 
 import type { StoredChunk } from "../wire/types";
@@ -14,15 +14,28 @@ import type { TranscriptState } from "./state";
  * Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
  * After a seal everything provisional goes and the seal is cleared; without a seal nothing
  * provisional is touched. That is the seed's rule: where commits are announced by events,
- * `mergeHistory` of `live.ts` is the one to use.
+ * `mergeHistory` of `live.ts` is the one to use. Chunks that were unloaded stay unloaded:
+ * only `restoreEarlier` brings them back.
  */
 export function applyHistory(
   state: TranscriptState,
   chunks: Iterable<StoredChunk>,
 ): TranscriptState {
-  const committed = mergeBySeq(state.committed, chunks);
+  const committed = mergeLoaded(state, chunks);
   if (state.sealedTurnId === null) return { ...state, committed };
   return { ...state, committed, provisional: Log.of(), accumulating: null, sealedTurnId: null };
+}
+
+/** Return the committed chunks with `chunks`, except those below the unload watermark. */
+export function mergeLoaded(
+  { committed, hiddenBeforeSeq }: TranscriptState,
+  chunks: Iterable<StoredChunk>,
+): Log<StoredChunk> {
+  if (hiddenBeforeSeq === 0) return mergeBySeq(committed, chunks);
+  return mergeBySeq(
+    committed,
+    [...chunks].filter(({ seq }) => seq >= hiddenBeforeSeq),
+  );
 }
 
 /** Return the union by `seq`, ascending, where `chunks` win; O(new) for a pure tail. */

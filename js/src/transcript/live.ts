@@ -3,7 +3,7 @@
 import type { LiveEvent, SnapshotMessage, StoredChunk } from "../wire/types";
 import { commitChunks } from "./commit";
 import { type ExtensionState, foldExtension, initialExtensions, SettledTools } from "./extensions";
-import { mergeBySeq } from "./history";
+import { mergeLoaded } from "./history";
 import { Log } from "./log";
 import { foldEvent } from "./reducer";
 import { initialState, type TranscriptState } from "./state";
@@ -48,7 +48,7 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
  * it is stored, and a page may arrive while the next turn streams.
  */
 export function mergeHistory(live: LiveState, chunks: Iterable<StoredChunk>): LiveState {
-  const committed = mergeBySeq(live.transcript.committed, chunks);
+  const committed = mergeLoaded(live.transcript, chunks);
   if (committed === live.transcript.committed) return live;
   return { ...live, transcript: { ...live.transcript, committed } };
 }
@@ -57,6 +57,7 @@ export function mergeHistory(live: LiveState, chunks: Iterable<StoredChunk>): Li
 export function fromSnapshot({ transcript, settledTools }: SnapshotMessage): LiveState {
   return {
     transcript: {
+      ...initialState(),
       ...transcript,
       committed: Log.of(transcript.committed),
       provisional: Log.of(transcript.provisional),

@@ -15,7 +15,8 @@ import { Log } from "./log";
  *
  * Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
  * `generating` says that a turn runs; `providerRetry` is the announced retry that has not
- * begun yet.
+ * begun yet. Stored chunks below `hiddenBeforeSeq` were unloaded (0: none were), and
+ * `hiddenThinkingCount` of them hold thinking.
  */
 export interface TranscriptState {
   readonly committed: Log<StoredChunk>;
@@ -27,6 +28,8 @@ export interface TranscriptState {
   readonly sealedTurnId: string | null;
   readonly generating: boolean;
   readonly providerRetry: ProviderRetryEvent | null;
+  readonly hiddenBeforeSeq: number;
+  readonly hiddenThinkingCount: number;
 }
 
 /** Return the state before any event. */
@@ -40,6 +43,8 @@ export function initialState(): TranscriptState {
     sealedTurnId: null,
     generating: false,
     providerRetry: null,
+    hiddenBeforeSeq: 0,
+    hiddenThinkingCount: 0,
   };
 }
 
