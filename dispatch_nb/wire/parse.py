@@ -12,6 +12,7 @@ from . import conversation as c
 from . import events as e
 from . import extensions as x
 from . import messages as m
+from . import metadata
 from . import view as v
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "parse_agent_event",
     "parse_chat_send_message",
     "parse_chunk",
+    "parse_conversation_meta",
     "parse_history_response",
     "parse_kernel_message",
     "parse_live_event",
@@ -55,6 +57,7 @@ _stored_chunk: TypeAdapter[c.StoredChunk] = TypeAdapter(c.StoredChunk)
 _history: TypeAdapter[c.ConversationHistoryResponse] = TypeAdapter(c.ConversationHistoryResponse)
 _client_message: TypeAdapter[m.WsClientMessage] = TypeAdapter(m.WsClientMessage)
 _server_message: TypeAdapter[m.WsServerMessage] = TypeAdapter(m.WsServerMessage)
+_conversation_meta: TypeAdapter[metadata.ConversationMeta] = TypeAdapter(metadata.ConversationMeta)
 _view_message: TypeAdapter[v.ViewMessage] = TypeAdapter(v.ViewMessage)
 _kernel_message: TypeAdapter[v.KernelMessage] = TypeAdapter(v.KernelMessage)
 
@@ -73,7 +76,8 @@ def load_json(source: str | bytes) -> Any:
 
     try:
         return json.loads(source, parse_constant=refuse)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside broken JSON and encodings: an integer with more digits than Python reads.
         raise WireError(f"This is not JSON: {error}.") from error
 
 
@@ -196,6 +200,11 @@ def parse_chat_send_message(source: str | bytes | object) -> m.ChatSendMessage:
 def parse_ws_server_message(source: str | bytes | object) -> m.WsServerMessage:
     """Return a server's WebSocket message; raises WireError."""
     return _parse(_server_message, "server message", source)
+
+
+def parse_conversation_meta(source: str | bytes | object) -> metadata.ConversationMeta:
+    """Return the metadata of one conversation; raises WireError."""
+    return _parse(_conversation_meta, "ConversationMeta", source)
 
 
 def parse_view_message(source: str | bytes | object) -> v.ViewMessage:

@@ -17,14 +17,16 @@ from pydantic.json_schema import models_json_schema
 from . import conversation as c
 from . import events as e
 from . import extensions as x
+from . import inbound as i
 from . import messages as m
+from . import metadata as meta
 from . import surfaces as s
 from . import view as v
 from .base import WireModel
 
 __all__ = ["wire_schema"]
 
-_rooms = (c, e, x, m, s, v)
+_rooms = (c, e, x, m, meta, i, s, v)
 # Shared bases: no value is ever just one of these.
 _bases = (e.TurnEvent, m.ChatRequest)
 _unions: dict[str, Any] = {

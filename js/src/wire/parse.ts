@@ -6,6 +6,7 @@ import type {
   ChatSendMessage,
   Chunk,
   ConversationHistoryResponse,
+  ConversationMeta,
   KernelMessage,
   LiveEvent,
   SnapshotMessage,
@@ -42,6 +43,7 @@ export const parseHistoryResponse = parserOf<ConversationHistoryResponse>(
 export const parseWsClientMessage = parserOf<WsClientMessage>("WsClientMessage");
 export const parseChatSendMessage = parserOf<ChatSendMessage>("ChatSendMessage");
 export const parseWsServerMessage = parserOf<WsServerMessage>("WsServerMessage");
+export const parseConversationMeta = parserOf<ConversationMeta>("ConversationMeta");
 export const parseViewMessage = parserOf<ViewMessage>("ViewMessage");
 export const parseSnapshotMessage = parserOf<SnapshotMessage>("SnapshotMessage");
 export const parseUsage = parserOf<Usage>("Usage");

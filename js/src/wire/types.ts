@@ -165,6 +165,22 @@ export interface ConversationHistoryResponse {
   readonly latestSeq: number;
 }
 
+/**
+ * One conversation in a list; times are milliseconds since the epoch.
+ *
+ * `workspace_id` is absent in older backends; `compacted_from` names the conversation
+ * that holds the log from before a compaction.
+ */
+export interface ConversationMeta {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly lastActivityAt: number;
+  readonly title: string;
+  readonly status: ConversationStatus;
+  readonly workspaceId?: string;
+  readonly compactedFrom?: string;
+}
+
 /** Every client is asked to show a conversation. */
 export interface ConversationOpenMessage {
   readonly type: "conversation.open";
@@ -278,6 +294,11 @@ export type LiveEvent =
   | ToolSettledEvent
   | TurnRefusedEvent;
 
+/** The payload of the message queue's surface; without messages nothing waits. */
+export interface MessageQueue {
+  readonly messages: readonly QueuedMessage[];
+}
+
 /** A number; invoking it sends the new one. */
 export interface NumberField {
   readonly kind: "number";
@@ -319,6 +340,13 @@ export interface ProvisionalChunk {
   readonly role: Role;
   readonly chunk: Chunk;
   readonly turnId: string;
+}
+
+/** A text that waits for the running turn; `queued_at` is milliseconds since the epoch. */
+export interface QueuedMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly queuedAt: number;
 }
 
 /** A view appeared and wants a snapshot. */
@@ -697,6 +725,22 @@ export interface TurnStartEvent {
   readonly conversationId: string;
   readonly turnId: string;
   readonly type: "turn-start";
+}
+
+/** A ``chat.delta`` whose event is unknown. */
+export interface UnknownDeltaMessage {
+  readonly type: "chat.delta";
+  readonly event: UnknownEvent;
+}
+
+/**
+ * An event of a kind, or of a shape, that this version does not know, as it came.
+ *
+ * Every reducer returns the same state for it.
+ */
+export interface UnknownEvent {
+  readonly type: "unknown";
+  readonly event: Json;
 }
 
 /** Stop the updates of a surface. */
