@@ -138,7 +138,7 @@ class LocalConversation:
             refused = TurnRefusedEvent(conversation_id=self.id, turn_id=turn_id, message=str(error))
             self._loop.post(self._journal.emit, refused)
             raise
-        turn = Turn(turn_id, stop=self.stop, steer=self.steer)
+        turn = Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)
         with self._lock:
             if self._active is not None:
                 raise TurnActiveError(
@@ -152,9 +152,13 @@ class LocalConversation:
 
     def stop(self) -> bool:
         """End the running turn, keeping what it said; False if none runs."""
+        return self._stop(None)
+
+    def _stop(self, turn_id: str | None) -> bool:
+        """End the running turn if it is `turn_id`, or whichever runs when that is None."""
         with self._lock:
             active = self._active
-            if active is None:
+            if active is None or turn_id not in (None, active.turn.id):
                 return False
             active.stopping = True
         self._loop.post(active.signal.abort)
@@ -238,7 +242,8 @@ class LocalConversation:
             self.notice = str(error)
         turn._end(error)
         self._tell_status()
-        if leftover is not None and error is None and turn.finish_reason != "aborted":
+        stopped = active.stopping or turn.finish_reason == "aborted"
+        if leftover is not None and error is None and not stopped:
             self._carry(leftover)
         else:
             for steering in leftover or ():

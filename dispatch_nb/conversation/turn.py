@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from time import monotonic
 
@@ -19,13 +20,16 @@ __all__ = ["Turn"]
 
 # An interrupt reaches a waiting cell only when its loop next wakes, so it wakes often.
 TICK_S = 0.1
+# How long an interrupted wait goes on for the turn it has stopped to be stored and sealed.
+LAST_WORDS_S = 2.0
 
 
 class Turn:
     """A running or finished turn; safe to use from any thread and any loop.
 
     ``await turn`` and ``turn.result()`` return the turn itself once it is sealed. An
-    interrupted ``await`` (or Ctrl-C in ``result``) stops the turn and keeps what it said.
+    interrupted ``await`` (or Ctrl-C in ``result``) stops the turn, keeps what it said, and
+    raises once the turn is sealed, so that the next one can be sent at once.
 
     Parameters
     ----------
@@ -135,6 +139,9 @@ class Turn:
                     break
         except KeyboardInterrupt:
             self.stop()
+            with contextlib.suppress(FutureTimeout, DispatchError):
+                self._future.result(LAST_WORDS_S)
+            self._waited()
             raise
         return self._outcome()
 
@@ -163,22 +170,31 @@ class Turn:
                 if ended and position == len(self._events):
                     return
                 if not batch:
-                    await fresh.wait()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(fresh.wait(), TICK_S)
         finally:
             self._watchers.remove(wake)
 
     async def _wait(self) -> Turn:
+        ended = asyncio.wrap_future(self._future)
+        # A failure is raised by the outcome; this future is only waited for.
+        ended.add_done_callback(lambda settled: settled.cancelled() or settled.exception())
         try:
             while not self.done:
-                await asyncio.wait([asyncio.wrap_future(self._future)], timeout=TICK_S)
-        except (asyncio.CancelledError, CancelledError):
+                await asyncio.wait([ended], timeout=TICK_S)
+        except asyncio.CancelledError:
             self.stop()
+            await asyncio.wait([ended], timeout=LAST_WORDS_S)
+            self._waited()
             raise
         return self._outcome()
 
-    def _outcome(self) -> Turn:
+    def _waited(self) -> None:
         if self._after_wait is not None:
             self._after_wait()
+
+    def _outcome(self) -> Turn:
+        self._waited()
         self._future.result()
         if self.finish_reason == "error":
             errors = [ev.message for ev in self._events if isinstance(ev, e.ErrorEvent)]
