@@ -44,9 +44,9 @@ def test_a_wait_that_was_cancelled_ends_after_the_seal_so_that_the_next_turn_can
 
 def test_a_failed_turn_that_was_awaited_for_long_leaves_no_unread_failure(path, caplog):
     conversation = opened(Scripted([]), path)
-    turn = Turn("t", stop=conversation.stop, steer=conversation.steer)
 
     async def cell() -> None:
+        turn = Turn("t", stop=conversation.stop, steer=conversation.steer)
         waiting = asyncio.ensure_future(turn)
         await asyncio.sleep(0.35)
         turn._end(StoreError("the disk is full"))
