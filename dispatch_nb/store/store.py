@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,6 +82,7 @@ class Store:
             self._database.close()
             raise
         self._writer = Writer(self._database)
+        self._append_events = partial(writes.append_events, location=place.location)
         # Also runs at the interpreter's exit: what was submitted is then still written.
         self._close = weakref.finalize(self, self._writer.close)
 
@@ -131,10 +133,10 @@ class Store:
         The future raises StoreError, and nothing is stored, if the numbers do not
         continue the log: then another process is writing this conversation.
         """
-        location, rows = self.location, tuple(rows)
-        return self._writer.submit(
-            lambda c: writes.append_events(c, conversation_id, rows, location)
-        )
+        rows = tuple(rows)
+        if not rows:
+            return self._writer.submit(lambda c: None)
+        return self._writer.submit_part(self._append_events, (conversation_id, rows))
 
     def append_chunks(
         self,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -15,10 +16,11 @@ from ..errors import StoreError
 from .database import Database
 from .failures import store_error
 
-__all__ = ["Operation", "Writer"]
+__all__ = ["Operation", "SharedOperation", "Writer"]
 
 _T = TypeVar("_T")
 Operation = Callable[[sa.Connection], _T]
+SharedOperation = Callable[[sa.Connection, Sequence[_T]], None]
 
 _GROUP_LIMIT = 256
 
@@ -27,6 +29,8 @@ _GROUP_LIMIT = 256
 class _Job:
     operation: Operation[Any]
     future: Future[Any]
+    shared: SharedOperation[Any] | None = None
+    part: Any = None
     result: Any = None
     error: BaseException | None = None
 
@@ -58,7 +62,22 @@ class Writer:
         StoreError
             If the writer is closed.
         """
-        future: Future[_T] = Future()
+        return self._submit(_Job(operation, Future()))
+
+    def submit_part(self, shared: SharedOperation[_T], part: _T) -> Future[None]:
+        """Queue an operation that writes its neighbours' parts with its own.
+
+        Parts that wait one behind the other for the same operation are given to it in one
+        call. If that fails, each is given to it alone, so a part still fails by itself.
+
+        Raises
+        ------
+        StoreError
+            If the writer is closed.
+        """
+        return self._submit(_Job(lambda c: shared(c, [part]), Future(), shared, part))
+
+    def _submit(self, job: _Job) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise StoreError(
@@ -69,8 +88,8 @@ class Writer:
                     target=self._run, name="dispatch_nb store", daemon=True
                 )
                 self._thread.start()
-            self._queue.put(_Job(operation, future))
-        return future
+            self._queue.put(job)
+        return job.future
 
     def close(self) -> None:
         """Write everything that was submitted, then end the thread and close the database."""
@@ -119,8 +138,8 @@ class Writer:
                 if len(jobs) == 1:
                     jobs[0].result = jobs[0].operation(connection)
                 else:
-                    for job in jobs:
-                        self._run_in_savepoint(connection, job)
+                    for shared, run in groupby(jobs, key=lambda job: job.shared):
+                        self._run_in_savepoints(connection, shared, list(run))
         except _TransactionLostError:
             for job in jobs:
                 job.error = None
@@ -136,17 +155,32 @@ class Writer:
             else:
                 job.future.set_exception(job.error)
 
-    def _run_in_savepoint(self, connection: sa.Connection, job: _Job) -> None:
-        savepoint = connection.begin_nested()
-        try:
-            job.result = job.operation(connection)
-        except Exception as error:
-            job.error = error
+    def _run_in_savepoints(
+        self, connection: sa.Connection, shared: SharedOperation[Any] | None, jobs: Sequence[_Job]
+    ) -> None:
+        if shared is not None and len(jobs) > 1:
+            parts = [job.part for job in jobs]
+            if _run_in_savepoint(connection, lambda c: shared(c, parts))[1] is None:
+                return
+        for job in jobs:
+            job.result, error = _run_in_savepoint(connection, job.operation)
             if isinstance(error, sa.exc.SQLAlchemyError):
-                job.error = store_error(error, self._database.location)
-            try:
-                savepoint.rollback()
-            except sa.exc.SQLAlchemyError:
-                raise _TransactionLostError from error
-        else:
-            savepoint.commit()
+                error = store_error(error, self._database.location)
+            job.error = error
+
+
+def _run_in_savepoint(
+    connection: sa.Connection, operation: Operation[_T]
+) -> tuple[_T | None, Exception | None]:
+    """Run an operation; return its result, or the error that left nothing of it written."""
+    savepoint = connection.begin_nested()
+    try:
+        result = operation(connection)
+    except Exception as error:
+        try:
+            savepoint.rollback()
+        except sa.exc.SQLAlchemyError:
+            raise _TransactionLostError from error
+        return None, error
+    savepoint.commit()
+    return result, None

@@ -18,6 +18,7 @@ from ..wire.conversation import ChatMessage, StoredChunk
 from ..wire.extensions import ChunksCommittedEvent
 from . import schema
 from .chunk_rows import ChunkPlacement, chunk_rows, tool_call_rows
+from .event_rows import insert_events
 from .failures import unknown_conversation
 from .rows import (
     ChunkSide,
@@ -69,7 +70,6 @@ _read_counters = sa.select(
     _conversations.c.message_count,
     _conversations.c.turn_count,
 ).where(_this_conversation)
-_insert_events = schema.events.insert()
 _insert_chunks = schema.chunks.insert()
 
 
@@ -100,17 +100,26 @@ def update_conversation(
 
 
 def append_events(
-    connection: sa.Connection, conversation_id: str, rows: Sequence[EventRow], location: str
+    connection: sa.Connection, parts: Sequence[tuple[str, Sequence[EventRow]]], location: str
 ) -> None:
-    """Add consecutive events to the end of a conversation's log."""
-    if not rows:
-        return
-    first = rows[0].n
-    if any(row.n != n for n, row in enumerate(rows, first)):
-        numbers = ", ".join(str(row.n) for row in rows)
-        raise StoreError(f"Events must be numbered without gaps; these are {numbers}.")
-    _advance(connection, conversation_id, rows, chunks=0, location=location)
-    connection.execute(_insert_events, [_event_values(conversation_id, row) for row in rows])
+    """Add consecutive events to the ends of conversations' logs.
+
+    Each part is some events with the id of their conversation. If this raises, all of it
+    is to be undone; with one part the error says what is wrong.
+    """
+    for _, rows in parts:
+        if any(row.n != n for n, row in enumerate(rows, rows[0].n)):
+            numbers = ", ".join(str(row.n) for row in rows)
+            raise StoreError(f"Events must be numbered without gaps; these are {numbers}.")
+    if len(parts) == 1:
+        _advance(connection, *parts[0], chunks=0, location=location)
+    else:
+        ends = [_new_end(conversation_id, rows, chunks=0) for conversation_id, rows in parts]
+        if connection.execute(_move_end, ends).rowcount != len(parts):
+            raise StoreError("At least one of these logs does not end where its events begin.")
+    insert_events(
+        connection, [(conversation_id, row) for conversation_id, rows in parts for row in rows]
+    )
 
 
 def append_chunks(
@@ -155,7 +164,7 @@ def append_chunks(
             step_id=MISSING if step_id is None else step_id,
         ),
     )
-    connection.execute(_insert_events, [_event_values(conversation_id, row)])
+    insert_events(connection, [(conversation_id, row)])
     return stored, row
 
 
@@ -206,14 +215,7 @@ def _advance(
 ) -> None:
     """Move the ends of a conversation's logs past `rows` and `chunks`, or refuse."""
     first = rows[0].n
-    values = {
-        "id": conversation_id,
-        "end": first - 1,
-        "new_end": rows[-1].n,
-        "at_us": rows[-1].at_us,
-        "chunks": chunks,
-    }
-    if connection.execute(_move_end, values).rowcount:
+    if connection.execute(_move_end, _new_end(conversation_id, rows, chunks)).rowcount:
         return
     counters = connection.execute(_read_counters, {"id": conversation_id}).one_or_none()
     if counters is None:
@@ -230,20 +232,20 @@ def _advance(
     )
 
 
+def _new_end(
+    conversation_id: str, rows: Sequence[EventRow | CommitStamp], chunks: int
+) -> dict[str, Any]:
+    return {
+        "id": conversation_id,
+        "end": rows[0].n - 1,
+        "new_end": rows[-1].n,
+        "at_us": rows[-1].at_us,
+        "chunks": chunks,
+    }
+
+
 def _counters(connection: sa.Connection, conversation_id: str) -> Any:
     return connection.execute(_read_counters, {"id": conversation_id}).one()
-
-
-def _event_values(conversation_id: str, row: EventRow) -> dict[str, Any]:
-    return {
-        "conversation_id": conversation_id,
-        "n": row.n,
-        "turn_id": getattr(row.event, "turn_id", None),
-        "type": row.event.type,
-        "at_us": row.at_us,
-        "mono_us": row.mono_us,
-        "event_json": row.event.to_json(),
-    }
 
 
 def _unknown(connection: sa.Connection, conversation_id: str, location: str) -> StoreError:
