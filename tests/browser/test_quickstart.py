@@ -66,6 +66,12 @@ def wait_until(notebook: Notebook, condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen in time")
 
 
+def test_the_empty_composer_is_tall_enough_for_its_line(notebook: Notebook) -> None:
+    box = notebook.chat.locator("textarea.dnb-input").bounding_box()
+    assert box is not None
+    assert box["height"] >= 20
+
+
 def test_a_cell_asks_and_the_call_its_result_and_the_answer_appear(notebook: Notebook) -> None:
     notebook.run(ASK_CELL)
     chat = notebook.chat

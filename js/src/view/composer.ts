@@ -35,7 +35,8 @@ export class Composer {
     const input = this.#input();
     if (!input) return;
     input.style.height = "auto";
-    input.style.height = `${input.scrollHeight}px`;
+    // A view that its notebook has not put on the page yet has no height to measure.
+    if (input.scrollHeight > 0) input.style.height = `${input.scrollHeight}px`;
   }
 
   #template(state: ChatState): TemplateResult {
