@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["TurnLoop", "turn_loop"]
@@ -28,6 +30,8 @@ class TurnLoop:
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="dispatch-nb-turns", daemon=True
         )
+        self._posted: deque[Callable[[], object]] = deque()
+        self._woken = False
         self._thread.start()
 
     @property
@@ -37,7 +41,23 @@ class TurnLoop:
 
     def post(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run `fn` on the loop soon, in the order of the calls; never waits."""
-        self._loop.call_soon_threadsafe(lambda: fn(*args, **kwargs))
+        self._posted.append(partial(fn, *args, **kwargs))
+        # Waking the loop is a system call that lets go of Python's lock, which a busy loop is
+        # slow to give back: one wake serves all that is posted until it runs.
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._run_posted)
+
+    def _run_posted(self) -> None:
+        # Before the first is taken: whoever posts from now on wakes the loop again.
+        self._woken = False
+        for _ in range(len(self._posted)):
+            try:
+                self._posted.popleft()()
+            except Exception as error:
+                self._loop.call_exception_handler(
+                    {"message": "What was posted to the turn loop failed", "exception": error}
+                )
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on the loop and return its future."""

@@ -37,6 +37,8 @@ class Journal:
     fail
         Called once if the store refuses a write; from then on nothing is shown, because
         nothing could be kept. `reopen` starts anew after the last committed event.
+    post
+        Runs a function soon on the turn loop's thread, called from another one.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Journal:
         *,
         publish: Callable[[Sequence[EventRow]], None],
         fail: Callable[[StoreError], None],
+        post: Callable[[Callable[[], None]], None],
     ) -> None:
         self._store = store
+        self._post = post
         self._conversation_id = conversation_id
         self._publish = publish
         self._fail = fail
@@ -130,13 +134,12 @@ class Journal:
     def _watch(
         self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]
     ) -> asyncio.Future[None]:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Nobody may be waiting for this one; the failure is reported through `fail`.
         done.add_done_callback(lambda settled: settled.exception())
         self._under_way = done
         future.add_done_callback(
-            lambda finished: loop.call_soon_threadsafe(self._finished, finished, shown, done)
+            lambda finished: self._post(lambda: self._finished(finished, shown, done))
         )
         return done
 

@@ -86,7 +86,11 @@ class LocalConversation:
         self._subscribers: list[Subscriber] = []
         self._steering: deque[Steering] = deque()
         self._journal = Journal(
-            store, conversation_id, publish=self._publish, fail=self._store_failed
+            store,
+            conversation_id,
+            publish=self._publish,
+            fail=self._store_failed,
+            post=loop.post,
         )
 
     def configure(
