@@ -18,7 +18,7 @@ from ..wire.conversation import ChatMessage, StoredChunk
 from ..wire.extensions import ChunksCommittedEvent
 from . import schema
 from .chunk_rows import ChunkPlacement, chunk_rows, tool_call_rows
-from .event_rows import insert_events
+from .event_rows import NewEnd, insert_events, move_ends
 from .failures import unknown_conversation
 from .rows import (
     ChunkSide,
@@ -114,9 +114,9 @@ def append_events(
     if len(parts) == 1:
         _advance(connection, *parts[0], chunks=0, location=location)
     else:
-        ends = [_new_end(conversation_id, rows, chunks=0) for conversation_id, rows in parts]
-        if connection.execute(_move_end, ends).rowcount != len(parts):
-            raise StoreError("At least one of these logs does not end where its events begin.")
+        ends = [NewEnd(id, rows[0].n - 1, rows[-1].n, rows[-1].at_us) for id, rows in parts]
+        if move_ends(connection, ends) != len(parts):
+            raise StoreError("Not every log ends where its events begin, or one is named twice.")
     insert_events(
         connection, [(conversation_id, row) for conversation_id, rows in parts for row in rows]
     )
@@ -215,7 +215,14 @@ def _advance(
 ) -> None:
     """Move the ends of a conversation's logs past `rows` and `chunks`, or refuse."""
     first = rows[0].n
-    if connection.execute(_move_end, _new_end(conversation_id, rows, chunks)).rowcount:
+    values = {
+        "id": conversation_id,
+        "end": first - 1,
+        "new_end": rows[-1].n,
+        "at_us": rows[-1].at_us,
+        "chunks": chunks,
+    }
+    if connection.execute(_move_end, values).rowcount:
         return
     counters = connection.execute(_read_counters, {"id": conversation_id}).one_or_none()
     if counters is None:
@@ -230,18 +237,6 @@ def _advance(
         f"log already reaches event {counters.last_n}, and event {first} was to be added. Nothing "
         "of it was stored. Open the conversation again to go on from its end, or fork it."
     )
-
-
-def _new_end(
-    conversation_id: str, rows: Sequence[EventRow | CommitStamp], chunks: int
-) -> dict[str, Any]:
-    return {
-        "id": conversation_id,
-        "end": rows[0].n - 1,
-        "new_end": rows[-1].n,
-        "at_us": rows[-1].at_us,
-        "chunks": chunks,
-    }
 
 
 def _counters(connection: sa.Connection, conversation_id: str) -> Any:
