@@ -68,6 +68,26 @@ describe("MarkdownView", () => {
     expect(code?.textContent).toBe("x = 1\ny = a ** b\nz");
   });
 
+  it("draws only the last items of an open list", () => {
+    const made = new MarkdownView();
+    made.update("- one\n- two\n  - deep\n- thr", false);
+    const items = [...made.element.querySelectorAll("ul > li")];
+    made.update("- one\n- two\n  - deep\n- three\n- **fo", false);
+    const after = [...made.element.querySelectorAll(":scope > ul > li")];
+    expect(after.slice(0, 2)).toStrictEqual([items[0], items[1]]);
+    expect(after[0]).toBe(items[0]);
+    expect(after[1]).toBe(items[1]);
+    expect(after.map(({ textContent }) => textContent?.replaceAll("\n", " ").trim())).toEqual([
+      "one",
+      "two  deep",
+      "three",
+      "fo",
+    ]);
+    made.update("- one\n- two\n  - deep\n- three\n- **four**\n\n- five", true);
+    const html = view("- one\n- two\n  - deep\n- three\n- **four**\n\n- five").innerHTML;
+    expect(made.element.innerHTML).toBe(html);
+  });
+
   it("never shows the beginning of a closing fence as code", () => {
     for (const end of ["`", "``", "```"]) {
       expect(view(`\`\`\`\nx\n${end}`, false).querySelector("code")?.textContent).toBe("x\n");

@@ -4,7 +4,7 @@
  */
 import remend from "remend";
 import { decorate } from "./decorate";
-import { blockStarts, type Environment, parse, toHtml } from "./parser";
+import { blockStarts, type Environment, type ListParts, listParts, parse, toHtml } from "./parser";
 import { sanitize } from "./sanitize";
 
 // Unfinished emphasis and code are closed; links and images are not guessed at.
@@ -37,6 +37,7 @@ export class MarkdownView {
   #openHtml = "";
   #openNodes: ChildNode[] = [];
   #openCode: OpenCode | null = null;
+  #openList: ListParts | null = null;
 
   constructor() {
     this.element.className = "dnb-prose";
@@ -69,6 +70,7 @@ export class MarkdownView {
     this.#openHtml = "";
     this.#openNodes = [];
     this.#openCode = null;
+    this.#openList = null;
   }
 
   #draw(): void {
@@ -105,18 +107,38 @@ export class MarkdownView {
     this.#openNodes = [];
     this.#openHtml = "";
     this.#openCode = null;
+    this.#openList = null;
     this.#finishedLength = end;
     this.#hasBrackets ||= source.includes("]");
   }
 
   #drawOpen(source: string): void {
     const environment = this.#openEnvironment();
-    const html = toHtml(parse(mend(source), environment), environment);
+    const tokens = parse(mend(source), environment);
+    const html = toHtml(tokens, environment);
     if (html === this.#openHtml) return;
-    this.#removeOpen();
-    this.#openNodes = this.#append(html, false);
+    const list = listParts(tokens, environment);
+    if (!this.#growList(list)) {
+      this.#removeOpen();
+      this.#openNodes = this.#append(html, false);
+      this.#openCode = this.#findOpenCode(source);
+    }
     this.#openHtml = html;
-    this.#openCode = this.#findOpenCode(source);
+    this.#openList = list;
+  }
+
+  /** Draw only the items of the open list that are new or have changed: a list may get long. */
+  #growList(list: ListParts | null): boolean {
+    const drawn = this.#openList;
+    const element = this.#openNodes[0];
+    if (!list || drawn?.opening !== list.opening || !(element instanceof Element)) return false;
+    const changed = list.items.findIndex((item, index) => item !== drawn.items[index]);
+    const first = changed < 0 ? list.items.length : changed;
+    for (const item of [...element.children].slice(first)) item.remove();
+    const fragment = sanitize(list.opening + list.items.slice(first).join("") + list.closing);
+    decorate(fragment, false);
+    element.append(...(fragment.firstElementChild?.children ?? []));
+    return true;
   }
 
   #findOpenCode(source: string): OpenCode | null {
@@ -134,6 +156,7 @@ export class MarkdownView {
     this.#openNodes = [];
     this.#openHtml = "";
     this.#openCode = null;
+    this.#openList = null;
   }
 
   #append(html: string, isFinished: boolean): ChildNode[] {

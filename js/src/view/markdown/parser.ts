@@ -66,3 +66,26 @@ export function blockStarts(tokens: Tokens): number[] {
   }
   return starts;
 }
+
+/** A list as the HTML of its parts. */
+export interface ListParts {
+  readonly opening: string;
+  readonly items: readonly string[];
+  readonly closing: string;
+}
+
+/** Return the parts of a list that is all there is in `tokens`, else null. */
+export function listParts(tokens: Tokens, environment: Environment): ListParts | null {
+  const [first, last] = [tokens[0], tokens.at(-1)];
+  if (!first?.type.endsWith("_list_open") || !last) return null;
+  const ends: number[] = [];
+  for (const [index, { level, type }] of tokens.entries()) {
+    if (level === 0 && index > 0 && index < tokens.length - 1) return null;
+    if (level === 1 && type === "list_item_close") ends.push(index + 1);
+  }
+  return {
+    opening: toHtml([first], environment),
+    items: ends.map((end, index) => toHtml(tokens.slice(ends[index - 1] ?? 1, end), environment)),
+    closing: toHtml([last], environment),
+  };
+}
