@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..store.event_log import read_event_lines
 from ..transcript.live import LiveState
 from .build import build_frame, typed
 from .chunk_rows import last_known_seq, parse_all
@@ -23,12 +24,7 @@ _COMMITTED = "nb.chunks-committed"
 _CLOSING = ("done", "turn-sealed", _COMMITTED)
 _BUILDING = ("user-message", "steering", *DELTA_TYPES, "tool-call", "tool-result", "error")
 
-_EVENTS = f"""SELECT conversation_id, turn_id, type, at_us, mono_us,
-        CASE WHEN type IN {(*DELTA_TYPES, _COMMITTED)} THEN event_json ELSE '{{{{}}}}' END
-    FROM events WHERE {{events}} AND type IN {(*_BUILDING, *_CLOSING)}
-    ORDER BY conversation_id, n"""
-
-_EVENT_COLUMNS = ["conversation_id", "turn_id", "type", "at_us", "mono_us", "event_json"]
+_KEPT = frozenset((*_BUILDING, *_CLOSING))
 
 _REQUESTS = """SELECT chunks.turn_id, chunks.seq, steps.requested_us
     FROM chunks JOIN steps ON steps.step_id = chunks.step_id
@@ -55,16 +51,25 @@ def deltas_frame(
     """
     upto = last_known_seq(live, conversation_id)
     with store.connect() as connection:
-        read = fetch(connection, _EVENTS, _EVENT_COLUMNS, conversation_id, upto)
+        lines = read_event_lines(connection, conversation_id)
         requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, conversation_id, upto)
-    parsed = parse_all(read.pop("event_json"))
+    every = parse_all(line.event_json for line in lines)
+    kept = [both for both in zip(lines, every, strict=True) if both[1]["type"] in _KEPT]
+    parsed = [event for _, event in kept]
+    read: Columns = {
+        "conversation_id": [line.conversation_id for line, _ in kept],
+        "turn_id": [line.turn_id for line, _ in kept],
+        "type": [event["type"] for event in parsed],
+        "at_us": [line.at_us for line, _ in kept],
+        "mono_us": [line.mono_us for line, _ in kept],
+    }
     events = _table(read, TEXT, TEXT, TEXT, INTEGER, INTEGER)
     events["chunk"] = _chunk_numbers(events)
     is_delta = events["type"].isin(DELTA_TYPES)
     deltas = events[is_delta].assign(
-        text=[event["delta"] for event, kept in zip(parsed, is_delta, strict=True) if kept]
+        text=[event["delta"] for event in parsed if event["type"] in DELTA_TYPES]
     )
-    commits = [event for event in parsed if event.get("type") == _COMMITTED]
+    commits = [event for event in parsed if event["type"] == _COMMITTED]
     deltas = deltas.merge(_seq_numbers(commits, upto), on=["turn_id", "chunk"], how="left")
     deltas = deltas.merge(
         _table(requests, TEXT, INTEGER, INTEGER), on=["turn_id", "seq"], how="left"

@@ -18,7 +18,7 @@ EVERYTHING = 2**62
 """A seq that no conversation reaches: the bound of a read that has none."""
 
 _ROWS_AT_ONCE = 20_000
-_TABLES = ("conversations", "turns", "steps", "chunks", "tool_calls", "events")
+_TABLES = ("conversations", "turns", "steps", "chunks", "tool_calls")
 
 
 class FrameStore(Protocol):

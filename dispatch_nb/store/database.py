@@ -36,7 +36,7 @@ class Database:
         self._reading: sa.Engine
         self._writing: sa.Engine
         self._closed = False
-        with self._sentences():
+        with self.sentences():
             if self.is_server:
                 self._writing = _server_engine(place)
                 self._reading = self._writing.execution_options(isolation_level="REPEATABLE READ")
@@ -50,13 +50,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection whose queries all see the same moment."""
-        with self._guard, self._sentences(), self._reading.connect() as connection:
+        with self._guard, self.sentences(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give the writing connection in a transaction that nobody else writes beside."""
-        with self._guard, self._sentences(), self._writing.begin() as connection:
+        with self._guard, self.sentences(), self._writing.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -66,8 +66,13 @@ class Database:
             self._reading.dispose()
             self._writing.dispose()
 
+    def session(self) -> sa.Connection:
+        """Open a connection to a server that is in no transaction; the caller closes it."""
+        return self._writing.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def sentences(self) -> Iterator[None]:
+        """Turn a database's errors into sentences."""
         if self._closed:
             raise StoreError(f"The store {self.location} is closed. Open it again to use it.")
         try:

@@ -18,6 +18,7 @@ from ..wire.conversation import (
 )
 from ..wire.parse import parse_chunk, parse_history_response, parse_live_event
 from . import schema
+from .event_log import read_event_lines
 from .failures import unknown_conversation
 from .rows import ConversationRow, EventRow
 
@@ -33,7 +34,6 @@ __all__ = [
 
 _conversations = schema.conversations
 _chunks = schema.chunks
-_events = schema.events
 _turns = schema.turns
 _steps = schema.steps
 _newest_first = (_conversations.c.updated_us.desc(), _conversations.c.conversation_id)
@@ -107,16 +107,10 @@ def events(
     connection: sa.Connection, conversation_id: str, since_n: int, turn_id: str | None
 ) -> list[EventRow]:
     """Return the events after `since_n`, of one turn or of all."""
-    query = (
-        sa.select(_events.c.n, _events.c.at_us, _events.c.mono_us, _events.c.event_json)
-        .where(_events.c.conversation_id == conversation_id, _events.c.n > since_n)
-        .order_by(_events.c.n)
-    )
-    if turn_id is not None:
-        query = query.where(_events.c.turn_id == turn_id)
+    lines = read_event_lines(connection, conversation_id, since_n=since_n, turn_id=turn_id)
     return [
-        EventRow(n, at_us, mono_us, parse_live_event(event_json))
-        for n, at_us, mono_us, event_json in connection.execute(query)
+        EventRow(line.n, line.at_us, line.mono_us, parse_live_event(line.event_json))
+        for line in lines
     ]
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "VERSIONS",
     "chunks",
     "conversations",
+    "event_segments",
     "events",
     "metadata",
     "steps",
@@ -21,7 +22,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -200,3 +201,15 @@ events = sa.Table(
     sa.Column("mono_us", sa.BigInteger, nullable=False),
     sa.Column("event_json", sa.Text, nullable=False),
 )
+
+event_segments = sa.Table(
+    "event_segments",
+    metadata,
+    _conversation_id(primary_key=True),
+    sa.Column("first_n", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last_n", sa.BigInteger, nullable=False),
+    sa.Column("turn_id", sa.Text, nullable=False),
+    sa.Column("codec", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+"""The events of sealed turns; those of a turn that runs are rows of `events`."""

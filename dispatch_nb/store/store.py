@@ -22,7 +22,9 @@ from ..wire.conversation import (
     TurnMetrics,
 )
 from . import reads, writes
+from .compaction import Compactor
 from .database import Database
+from .leases import Leases, Release, leases_of
 from .migrate import bring_up_to_date
 from .paths import prepare_file, resolve
 from .rows import (
@@ -83,8 +85,10 @@ class Store:
             raise
         self._writer = Writer(self._database)
         self._append_events = partial(writes.append_events, location=place.location)
+        self._compactor = Compactor(self._database, self._writer)
+        self._leases = leases_of(self._database, place.path)
         # Also runs at the interpreter's exit: what was submitted is then still written.
-        self._close = weakref.finalize(self, self._writer.close)
+        self._close = weakref.finalize(self, _close, self._compactor, self._writer, self._leases)
 
     @property
     def location(self) -> str:
@@ -209,6 +213,30 @@ class Store:
         """
         return self._writer.submit(lambda c: writes.mark_interrupted(c, conversation_id))
 
+    def take_lease(self, conversation_id: str) -> Release | None:
+        """Claim a conversation for running turns; never waits.
+
+        Returns
+        -------
+        callable or None
+            Gives the lease back; None if another process, or another store here, has it.
+            A process that is killed loses its leases.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be known who has it.
+        """
+        return self._leases.take(conversation_id)
+
+    def compact(self, conversation_id: str) -> Future[int]:
+        """Compress the events of a conversation's sealed turns, one row for each turn.
+
+        Nothing that is written meanwhile waits for it, and `events` gives the same before
+        and after. The future gives how many events were compressed.
+        """
+        return self._compactor.submit(conversation_id)
+
     def conversation(self, conversation_id: str) -> ConversationRow:
         """Return a conversation; raises UnknownConversationError, naming the nearest ids."""
         with self.connect() as connection:
@@ -279,6 +307,12 @@ class Store:
         """
         with self._database.read() as connection:
             yield connection
+
+
+def _close(compactor: Compactor, writer: Writer, leases: Leases) -> None:
+    compactor.close()
+    leases.close()
+    writer.close()
 
 
 def _check_columns(kind: str, columns: dict[str, Any], known: frozenset[str]) -> None:
