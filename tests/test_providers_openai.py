@@ -118,7 +118,7 @@ async def test_usage_repeated_in_every_frame_is_reported_once_and_the_last_count
 
 
 async def test_arguments_that_are_not_json_are_passed_as_text() -> None:
-    for arguments in ('{"a": 1', '{"a": NaN}'):
+    for arguments in ('{"a": 1', '{"a": NaN}', "[" * 100_000):
         cut = call_delta(0, arguments, id="c", name="add")
         events = await answer(sse(cut, delta("length"), "[DONE]"))
         assert calls_of(events) == [ToolCall("c", "add", arguments)]

@@ -15,6 +15,7 @@ from dispatch_nb.wire import events as e
 from dispatch_nb.wire import extensions as x
 from dispatch_nb.wire import parse as p
 from dispatch_nb.wire import view as v
+from dispatch_nb.wire.base import MAX_JSON_DEPTH
 from tests.transcript_parts import canonical, read_vectors
 
 SAMPLES = read_vectors("wire.jsonl")
@@ -40,6 +41,13 @@ LABELS: dict[str, Any] = {
 }
 TURN = {"conversationId": "c", "turnId": "t"}
 CALL = {"type": "tool-call", "toolCallId": "a", "toolName": "f"}
+
+
+def nested(levels: int, *, as_object: bool = False) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value} if as_object else [value]
+    return value
 
 
 def test_all_samples_are_here():
@@ -113,6 +121,11 @@ def test_an_invalid_sample_is_refused(sample, written):
             {**CALL, "input": {"a": {1, 2}}},
             "Chunk: field 'input' must be JSON, not a Python set.",
         ),
+        (
+            p.parse_chunk,
+            {**CALL, "input": nested(201)},
+            "Chunk: field 'input' must not be nested deeper than 200 levels.",
+        ),
         (p.parse_chunk, "{", "This is not JSON: "),
         (p.parse_chunk, b"\xff", "This is not JSON: "),
     ],
@@ -121,6 +134,20 @@ def test_an_error_names_the_field_and_what_to_change(parse, value, sentence):
     with pytest.raises(WireError) as caught:
         parse(value)
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_what_a_model_takes_it_can_write_wherever_it_stands(as_object):
+    given = nested(MAX_JSON_DEPTH, as_object=as_object)
+    event = e.ToolCallEvent.model_validate({**TURN, **CALL, "input": given})
+    message = v.EventsMessage.model_validate({"from": 1, "upto": 1, "events": [event]})
+    assert p.parse_view_message(message.to_json()) == message
+
+
+@pytest.mark.parametrize("levels", [MAX_JSON_DEPTH + 1, 100_000])
+def test_a_model_that_could_not_be_written_is_not_built(levels):
+    with pytest.raises(ValidationError, match="nested deeper than 200 levels"):
+        c.ToolCallChunk(tool_call_id="t", tool_name="f", input=nested(levels))
 
 
 def test_an_error_does_not_repeat_a_long_text():
@@ -200,13 +227,12 @@ def test_a_value_cannot_be_changed():
 
 @pytest.mark.parametrize("depth", [2_000, 100_000])
 def test_json_nested_without_end_is_refused(depth):
-    nested: Any = 1
-    for _ in range(depth):
-        nested = [nested]
     text = json.dumps(CALL)[:-1] + ', "input": ' + "[" * depth + "]" * depth + "}"
-    for source in ({**CALL, "input": nested}, text):
+    for source in ({**CALL, "input": nested(depth)}, text):
         with pytest.raises(WireError):
             p.parse_chunk(source)
+    with pytest.raises(WireError, match="must be text, not a list"):
+        p.parse_chunk({"type": "text", "text": nested(depth)})
 
 
 def test_an_unknown_type_is_its_own_kind_of_error():

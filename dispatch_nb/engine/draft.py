@@ -53,11 +53,9 @@ def call_chunk(call: ToolCall, step_id: str) -> ToolCallChunk:
     transcript then holds the input as text, so that it can be stored and shown.
     """
     try:
-        chunk = _with_input(call, call.input, step_id)
-        chunk.to_json()
-    except (ValueError, RecursionError):
+        return _with_input(call, call.input, step_id)
+    except ValueError:
         return _with_input(call, _as_text(call.input), step_id)
-    return chunk
 
 
 def _with_input(call: ToolCall, input: Any, step_id: str) -> ToolCallChunk:

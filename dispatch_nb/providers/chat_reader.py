@@ -59,7 +59,7 @@ class _Gathered:
             return ToolCall(call_id, self.name, {})
         try:
             return ToolCall(call_id, self.name, json.loads(self.arguments, parse_constant=_refuse))
-        except ValueError:
+        except (ValueError, RecursionError):
             return ToolCall(call_id, self.name, self.arguments)
 
 

@@ -9,11 +9,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandle
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, core_schema
 
-__all__ = ["Json", "Number", "Text", "WireModel", "mend_surrogates"]
+__all__ = ["MAX_JSON_DEPTH", "Json", "Number", "Text", "WireModel", "mend_surrogates"]
 
 # A bound no text reaches: pydantic copies a Python str through unchecked unless some
 # constraint makes it look at the characters, and a lone surrogate shows only then.
 _NO_LIMIT = 2**40
+
+
+MAX_JSON_DEPTH = 200
+"""Levels of lists and objects in free JSON.
+
+pydantic writes 254 in all; the rest is for the messages that such a value travels in.
+"""
 
 
 def mend_surrogates(text: str) -> str:
@@ -70,10 +77,11 @@ class _NumberSchema:
         return {"type": "number"}
 
 
-def _finite_json(value: object) -> object:
+def _finite_json(value: object, depth: int = 0) -> object:
     """Check that `value` is JSON all the way down, and mend its text.
 
-    pydantic's own JSON type lets NaN and Infinity through, which no JSON reader takes.
+    pydantic's own JSON type lets NaN and Infinity through, which no JSON reader takes, and
+    nests deeper than it can write.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -83,12 +91,18 @@ def _finite_json(value: object) -> object:
         if not math.isfinite(value):
             raise PydanticCustomError("json_number", "must not contain NaN or Infinity")
         return value
+    if isinstance(value, list | dict) and depth >= MAX_JSON_DEPTH:
+        raise PydanticCustomError(
+            "json_depth",
+            "must not be nested deeper than {depth} levels",
+            {"depth": MAX_JSON_DEPTH},
+        )
     if isinstance(value, list):
-        return [_finite_json(item) for item in value]
+        return [_finite_json(item, depth + 1) for item in value]
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise PydanticCustomError("json_key", "must be JSON: every key of an object is text")
-        return {mend_surrogates(key): _finite_json(item) for key, item in value.items()}
+        return {mend_surrogates(key): _finite_json(item, depth + 1) for key, item in value.items()}
     raise PydanticCustomError(
         "json_value", "must be JSON, not a Python {kind}", {"kind": type(value).__name__}
     )
@@ -100,7 +114,7 @@ if TYPE_CHECKING:
     Number = int | float
 else:
     Text = Annotated[str, _TextSchema()]
-    Json = Annotated[Any, BeforeValidator(_finite_json)]
+    Json = Annotated[Any, BeforeValidator(lambda value: _finite_json(value))]
     Number = Annotated[int | float, _NumberSchema()]
 
 

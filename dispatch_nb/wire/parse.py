@@ -110,7 +110,7 @@ def _wire_error(kind: str, error: ValidationError, source: object) -> WireError:
         case "union_tag_invalid":
             name, tag = context["discriminator"].strip(_QUOTE), context["tag"]
             return UnknownVariantError(f"{where} has an unknown {name}, {tag!r}.")
-        case "json_number" | "json_key" | "json_value":
+        case "json_depth" | "json_key" | "json_number" | "json_value":
             return WireError(f"{where} {first['msg']}.")
         case known:
             reason = _reasons.get(known, first["msg"].replace("Input should be", "must be"))
@@ -145,7 +145,8 @@ def _inside(value: Any, part: int | str) -> Any:
 def _shown(value: object) -> str:
     if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
         return "text"
-    return _type_names.get(type(value), repr(value))
+    # Only a plain value is written out: a nested one may be too deep for that.
+    return _type_names.get(type(value)) or repr(value)
 
 
 def parse_agent_event(source: str | bytes | object) -> e.AgentEvent:

@@ -22,6 +22,9 @@ interface Schema {
   };
 }
 
+/** Levels of lists and objects in free JSON, as in Python. */
+const MAX_JSON_DEPTH = 200;
+
 export type DefinitionName = keyof typeof schema.$defs;
 
 const definitions: Readonly<Record<string, Schema>> = schema.$defs as Record<string, Schema>;
@@ -84,6 +87,9 @@ function read(described: Schema, value: unknown): unknown {
       if (value !== null) throw expected("null", value);
       return value;
     case undefined:
+      if (isDeeper(value, MAX_JSON_DEPTH)) {
+        throw new Problem(`must not be nested deeper than ${MAX_JSON_DEPTH} levels`);
+      }
       return readJson(value);
   }
 }
@@ -148,6 +154,11 @@ function readJson(value: unknown): unknown {
     );
   }
   throw new Problem(`must be JSON, not ${shown(value)}`);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1));
 }
 
 function at<T>(key: string | number, inner: () => T): T {

@@ -102,9 +102,19 @@ describe("parsing", () => {
       { ...call, input: () => 1 },
       "Chunk: field 'input' must be JSON, not a JavaScript function.",
     ],
+    [
+      parse.parseChunk,
+      { ...call, input: JSON.parse("[".repeat(201) + "]".repeat(201)) },
+      "Chunk: field 'input' must not be nested deeper than 200 levels.",
+    ],
   ])("says what is wrong and where (%#)", (parser, value, sentence) => {
     expect(() => parser(value)).toThrow(WireError);
     expect(() => parser(value)).toThrow(sentence);
+  });
+
+  it("takes JSON of 200 levels", () => {
+    const input = JSON.parse("[".repeat(200) + "]".repeat(200));
+    expect(parse.parseChunk({ ...call, input })).toEqual({ ...call, input });
   });
 
   it("refuses text that is not JSON", () => {
