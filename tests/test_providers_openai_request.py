@@ -25,6 +25,8 @@ from dispatch_nb.wire.conversation import (
 )
 from tests.providers_parts import user
 
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+
 
 def call(given: Any, call_id: str = "c1") -> ToolCallChunk:
     return ToolCallChunk(tool_call_id=call_id, tool_name="add", input=given)
@@ -84,7 +86,7 @@ def test_thinking_and_errors_are_not_sent_back() -> None:
 def test_images_and_system_messages_are_converted_in_chunk_order() -> None:
     picture = ChatMessage(
         role="user",
-        chunks=[TextChunk(text="see"), ImageChunk(url="data:x"), TextChunk(text="this")],
+        chunks=[TextChunk(text="see"), ImageChunk(url=PIXEL), TextChunk(text="this")],
     )
     notes = ChatMessage(role="system", chunks=[TextChunk(text="a"), SystemChunk(text="b")])
     assert convert_messages([notes, picture]) == [
@@ -93,7 +95,7 @@ def test_images_and_system_messages_are_converted_in_chunk_order() -> None:
             "role": "user",
             "content": [
                 {"type": "text", "text": "see"},
-                {"type": "image_url", "image_url": {"url": "data:x"}},
+                {"type": "image_url", "image_url": {"url": PIXEL}},
                 {"type": "text", "text": "this"},
             ],
         },
@@ -107,16 +109,92 @@ def test_images_and_system_messages_are_converted_in_chunk_order() -> None:
         (None, "{}"),
         ('{"a": 1}', '{"a": 1}'),
         ('{"a": ' + "1" * 500, None),
-        ([1], "[1]"),
+        ("", "{}"),
+        ([1], '{"invalid_arguments": "[1]"}'),
+        (5, '{"invalid_arguments": "5"}'),
+        ('"text"', '{"invalid_arguments": "\\"text\\""}'),
+        ('{"a": NaN}', '{"invalid_arguments": "{\\"a\\": NaN}"}'),
+        ("[" * 100_000, None),
+        (
+            {"a": 10**5_000},
+            '{"invalid_arguments": "(arguments that cannot be written as JSON)"}',
+        ),
     ],
 )
-def test_arguments_are_always_valid_json(given: Any, arguments: str | None) -> None:
+def test_arguments_are_always_the_text_of_an_object(given: Any, arguments: str | None) -> None:
     (message,) = convert_messages([ChatMessage(role="assistant", chunks=[call(given)])])
     sent = message["tool_calls"][0]["function"]["arguments"]
     if arguments is None:
         assert json.loads(sent) == {"invalid_arguments": given[:200]}
     else:
         assert sent == arguments
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        ("add", "add"),
+        ("functions.add", "functions_add"),
+        ("", "unknown"),
+        ("é" * 3, "___"),
+        ("x" * 65, "x" * 64),
+    ],
+)
+def test_a_name_that_no_tool_can_have_is_mended(called: str, name: str) -> None:
+    chunk = ToolCallChunk(tool_call_id="c1", tool_name=called, input={})
+    (message,) = convert_messages([ChatMessage(role="assistant", chunks=[chunk])])
+    assert message["tool_calls"][0]["function"]["name"] == name
+
+
+def test_neighbours_of_one_role_become_one_message() -> None:
+    assistant = ChatMessage(role="assistant", chunks=[TextChunk(text="half")])
+    calling = ChatMessage(role="assistant", chunks=[call({})])
+    picture = ChatMessage(role="user", chunks=[ImageChunk(url=PIXEL)])
+    sent = convert_messages([user("a"), user("b"), assistant, calling, user("c"), picture])
+    assert [(message["role"], message["content"]) for message in sent] == [
+        ("user", "a\n\nb"),
+        ("assistant", "half"),
+        (
+            "user",
+            [
+                {"type": "text", "text": "c"},
+                {"type": "image_url", "image_url": {"url": PIXEL}},
+            ],
+        ),
+    ]
+    assert sent[1]["tool_calls"][0]["id"] == "c1"
+
+
+def test_instructions_are_gathered_at_the_head() -> None:
+    note = ChatMessage(role="system", chunks=[SystemChunk(text="Now in French.")])
+    blank = ChatMessage(role="system", chunks=[TextChunk(text=" ")])
+    assert convert_messages([user("a"), note, blank, user("b")], "Be brief.") == [
+        {"role": "system", "content": "Be brief.\n\nNow in French."},
+        {"role": "user", "content": "a\n\nb"},
+    ]
+    assert convert_messages([user("a")], "\n") == [{"role": "user", "content": "a"}]
+
+
+def test_blank_texts_are_left_out_and_a_result_without_output_says_so() -> None:
+    sent = convert_messages(
+        [
+            user(" "),
+            user("a"),
+            ChatMessage(role="assistant", chunks=[TextChunk(text="\n\n"), call({})]),
+            ChatMessage(role="tool", chunks=[result("")]),
+            ChatMessage(role="assistant", chunks=[TextChunk(text=" ")]),
+        ]
+    )
+    assert [message["content"] for message in sent] == ["a", None, "(no output)"]
+
+
+@pytest.mark.parametrize("url", ["", "/images/1.png", "data:x", "data:image/png;base64,%%%"])
+def test_an_image_that_no_server_could_read_is_named_in_words(url: str) -> None:
+    picture = ChatMessage(role="user", chunks=[ImageChunk(url=url), TextChunk(text="this")])
+    assert convert_messages([picture])[0]["content"] == [
+        {"type": "text", "text": "(an image that cannot be sent from here)"},
+        {"type": "text", "text": "this"},
+    ]
 
 
 def test_options_are_sent_only_when_given() -> None:

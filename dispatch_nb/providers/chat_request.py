@@ -6,8 +6,9 @@ Source: the Dispatch turn contract, section 8.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..engine.contracts import ProviderOptions, Tool
 from ..wire.conversation import (
@@ -19,10 +20,18 @@ from ..wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
+from .rules import is_image_address
 
 __all__ = ["convert_messages", "request_body"]
 
+_Content: TypeAlias = str | list[dict[str, Any]]
+
 _HINT_LENGTH = 200
+_LONGEST_NAME = 64
+_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_NO_IMAGE = "(an image that cannot be sent from here)"
+_NO_OUTPUT = "(no output)"
+_UNWRITABLE = "(arguments that cannot be written as JSON)"
 
 
 def request_body(
@@ -49,78 +58,118 @@ def request_body(
 def convert_messages(
     messages: Sequence[ChatMessage], system_prompt: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return `messages` as the API wants them, the system prompt first.
+    """Return `messages` as the strictest servers of this API want them.
 
-    Thinking and error chunks are not sent back; a message that holds nothing else is
-    left out, because the API refuses empty ones.
+    They want one system message, at the head; user and assistant messages that take
+    turns, so neighbours of one role become one; no empty content; tool names and
+    arguments in the form that is prescribed for tools. Thinking and error chunks are not
+    sent back. Calls and results go out as they are: `reconcile` has paired them.
     """
+    system = [system_prompt or ""]
     converted: list[dict[str, Any]] = []
-    if system_prompt:
-        converted.append({"role": "system", "content": system_prompt})
     for message in messages:
-        converted += _convert(message)
-    return converted
+        match message.role:
+            case "system":
+                system.append(_injected_text(message.chunks))
+            case "tool":
+                converted += [_result(c) for c in message.chunks if isinstance(c, ToolResultChunk)]
+            case "user" if content := _user_content(message.chunks):
+                _append_or_join(converted, {"role": "user", "content": content})
+            case "assistant" if said := _assistant(message.chunks):
+                _append_or_join(converted, said)
+            case _:
+                pass
+    instructions = "\n\n".join(text for text in system if text.strip())
+    head = [{"role": "system", "content": instructions}] if instructions else []
+    return head + converted
 
 
-def _convert(message: ChatMessage) -> list[dict[str, Any]]:
-    match message.role:
-        case "tool":
-            return [_result(c) for c in message.chunks if isinstance(c, ToolResultChunk)]
-        case "assistant":
-            return _assistant(message.chunks)
-        case "user":
-            content = _user_content(message.chunks)
-            return [{"role": "user", "content": content}] if content else []
-        case "system":
-            text = "".join(c.text for c in message.chunks if isinstance(c, TextChunk | SystemChunk))
-            return [{"role": "system", "content": text}] if text else []
+def _append_or_join(converted: list[dict[str, Any]], message: dict[str, Any]) -> None:
+    last = converted[-1] if converted else None
+    if last is None or last["role"] != message["role"] or "tool_calls" in last:
+        converted.append(message)
+    else:
+        content = _joined_contents(last["content"], message["content"])
+        converted[-1] = {**message, "content": content}
 
 
-def _user_content(chunks: Sequence[Chunk]) -> str | list[dict[str, Any]]:
+def _joined_contents(first: _Content | None, second: _Content | None) -> _Content | None:
+    if first is None or second is None:
+        return first or second
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_as_parts(first), *_as_parts(second)]
+
+
+def _as_parts(content: _Content) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _user_content(chunks: Sequence[Chunk]) -> _Content:
     if not any(isinstance(chunk, ImageChunk) for chunk in chunks):
         return _joined_text(chunks)
     parts: list[dict[str, Any]] = []
     for chunk in chunks:
-        if isinstance(chunk, TextChunk):
+        if isinstance(chunk, TextChunk) and chunk.text.strip():
             parts.append({"type": "text", "text": chunk.text})
         elif isinstance(chunk, ImageChunk):
-            parts.append({"type": "image_url", "image_url": {"url": chunk.url}})
+            parts.append(_image(chunk))
     return parts
 
 
-def _assistant(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+def _image(chunk: ImageChunk) -> dict[str, Any]:
+    if is_image_address(chunk.url):
+        return {"type": "image_url", "image_url": {"url": chunk.url}}
+    return {"type": "text", "text": _NO_IMAGE}
+
+
+def _assistant(chunks: Sequence[Chunk]) -> dict[str, Any] | None:
     text = _joined_text(chunks)
     calls = [_call(chunk) for chunk in chunks if isinstance(chunk, ToolCallChunk)]
     if calls:
-        return [{"role": "assistant", "content": text or None, "tool_calls": calls}]
-    return [{"role": "assistant", "content": text}] if text else []
+        return {"role": "assistant", "content": text or None, "tool_calls": calls}
+    return {"role": "assistant", "content": text} if text else None
 
 
 def _joined_text(chunks: Sequence[Chunk]) -> str:
-    return "".join(chunk.text for chunk in chunks if isinstance(chunk, TextChunk))
+    text = "".join(chunk.text for chunk in chunks if isinstance(chunk, TextChunk))
+    return text if text.strip() else ""
+
+
+def _injected_text(chunks: Sequence[Chunk]) -> str:
+    return "".join(chunk.text for chunk in chunks if isinstance(chunk, TextChunk | SystemChunk))
 
 
 def _call(chunk: ToolCallChunk) -> dict[str, Any]:
-    function = {"name": chunk.tool_name, "arguments": _arguments(chunk.input)}
+    function = {"name": _tool_name(chunk.tool_name), "arguments": _arguments(chunk.input)}
     return {"id": chunk.tool_call_id, "type": "function", "function": function}
 
 
+def _tool_name(called: str) -> str:
+    """Return the name a model called, which need not be one that a tool can have."""
+    return _NOT_IN_A_NAME.sub("_", called)[:_LONGEST_NAME] or "unknown"
+
+
 def _arguments(given: Any) -> str:
-    """Return arguments as valid JSON text, also where the model's own were not valid."""
-    if given is None:
+    """Return arguments as the text of a JSON object, also where the model's own were none."""
+    if given is None or (isinstance(given, str) and not given.strip()):
         return "{}"
-    if isinstance(given, str):
-        try:
-            json.loads(given)
-        except ValueError:
-            given = {"invalid_arguments": given[:_HINT_LENGTH]}
-        else:
-            return given
-    return json.dumps(given, ensure_ascii=False)
+    try:
+        written = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        if isinstance(json.loads(written, parse_constant=_refuse), dict):
+            return written
+    except (ValueError, RecursionError):
+        written = given if isinstance(given, str) else _UNWRITABLE
+    return json.dumps({"invalid_arguments": written[:_HINT_LENGTH]}, ensure_ascii=False)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _result(chunk: ToolResultChunk) -> dict[str, Any]:
-    return {"role": "tool", "tool_call_id": chunk.tool_call_id, "content": chunk.content}
+    content = chunk.content if chunk.content.strip() else _NO_OUTPUT
+    return {"role": "tool", "tool_call_id": chunk.tool_call_id, "content": content}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
