@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import MISSING
 
+from ..transcript.reconcile import reconcile
 from ..wire.conversation import ChatMessage, ToolResultChunk, Usage
 from ..wire.events import StepCompleteEvent, ToolResultEvent
 from .contracts import AbortSignal, RunTurnInput, Tool, ToolCall
@@ -42,7 +43,7 @@ async def run_step(
     tools: Mapping[str, Tool],
     signal: AbortSignal,
 ) -> StepResult:
-    """Ask the provider once and run the tools it calls.
+    """Ask the provider once, with a history it can take, and run the tools it calls.
 
     An aborted step ends at once and keeps what it has: text so far, calls, and a result
     for every call.
@@ -52,7 +53,7 @@ async def run_step(
     reader = AnswerReader(
         turn,
         step_id,
-        history,
+        reconcile(history),
         list(tools.values()),
         signal,
         on_call=dispatcher.submit if eager else _hold_back,
