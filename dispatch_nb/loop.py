@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -45,8 +46,13 @@ class TurnLoop:
         # Waking the loop is a system call that lets go of Python's lock, which a busy loop is
         # slow to give back: one wake serves all that is posted until it runs.
         if not self._woken:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._run_posted)
+            try:
+                self._woken = True
+                self._loop.call_soon_threadsafe(self._run_posted)
+            except BaseException:
+                # An interrupt right here must not leave everything posted from now on unheard.
+                self._woken = False
+                raise
 
     def _run_posted(self) -> None:
         # Before the first is taken: whoever posts from now on wakes the loop again.
@@ -66,9 +72,10 @@ class TurnLoop:
     def call(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a quick function on the loop and return what it returns.
 
-        From the loop's own thread it is an ordinary call, so it can never wait for itself.
+        From the loop's own thread it is an ordinary call, so it can never wait for itself;
+        so it is when the interpreter ends, because that freezes the loop first.
         """
-        if self.inside:
+        if self.inside or sys.is_finalizing():
             return fn(*args, **kwargs)
         future: Future[T] = Future()
 
