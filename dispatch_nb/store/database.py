@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from ..errors import StoreError
+from .checkpoints import LOG_LIMIT_PAGES, Checkpoints
 from .failures import store_error
 from .paths import Place
 
@@ -36,6 +37,7 @@ class Database:
         self._reading: sa.Engine
         self._writing: sa.Engine
         self._closed = False
+        self._checkpoints: Checkpoints | None = None
         with self.sentences():
             if self.is_server:
                 self._writing = _server_engine(place)
@@ -46,6 +48,7 @@ class Database:
             else:
                 self._reading = _sqlite_engine(place.url, "read")
                 self._writing = _sqlite_engine(place.url, "write")
+                self._checkpoints = Checkpoints(place.path)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -59,8 +62,20 @@ class Database:
         with self._guard, self.sentences(), self._writing.begin() as connection:
             yield connection
 
+    def committed(self) -> None:
+        """Take note of a commit of the writer's thread."""
+        if self._checkpoints is not None:
+            self._checkpoints.committed()
+
+    @property
+    def on_own_thread(self) -> bool:
+        """Whether the caller is a thread that `close` waits for."""
+        return self._checkpoints is not None and self._checkpoints.on_own_thread
+
     def close(self) -> None:
         """Close every connection that is not in use, and give no more."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         with self._guard:
             self._closed = True
             self._reading.dispose()
@@ -107,6 +122,7 @@ def _sqlite_engine(url: sa.URL, use: str) -> sa.Engine:
             return
         if use == "write":
             _use_wal(connection)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_LIMIT_PAGES}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 

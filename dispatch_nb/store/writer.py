@@ -101,8 +101,8 @@ class Writer:
             return
         if first:
             self._queue.put(None)
-        # Garbage collection may close a store on the writer's own thread.
-        if thread is not threading.current_thread():
+        # Garbage collection may close a store on one of its own threads.
+        if thread is not threading.current_thread() and not self._database.on_own_thread:
             thread.join()
 
     def _run(self) -> None:
@@ -149,6 +149,7 @@ class Writer:
             for job in jobs:
                 job.future.set_exception(job.error or error)
             return
+        self._database.committed()
         for job in jobs:
             if job.error is None:
                 job.future.set_result(job.result)
