@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ChatPage } from "../testing/page";
+
+let page: ChatPage;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  page.close();
+  vi.useRealTimers();
+});
+
+describe("the composer", () => {
+  it("sends on Enter, not on Shift+Enter and not while an input method composes", async () => {
+    page = new ChatPage();
+    page.kernel.snapshot();
+    page.type("hello");
+    expect(page.press({ key: "Enter", shiftKey: true }).defaultPrevented).toBe(false);
+    expect(page.press({ key: "Enter", isComposing: true }).defaultPrevented).toBe(false);
+    expect(page.press({ key: "Enter", keyCode: 229 }).defaultPrevented).toBe(false);
+    expect(page.kernel.count("send")).toBe(0);
+    expect(page.press({ key: "Enter" }).defaultPrevented).toBe(true);
+    expect(page.kernel.act("send").text).toBe("hello");
+    await page.frame();
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("");
+    expect(page.find(".dnb-pending .dnb-bubble").textContent).toBe("hello");
+  });
+
+  it("keeps keys from the notebook", () => {
+    page = new ChatPage();
+    const heard = vi.fn();
+    for (const name of ["keydown", "keypress", "keyup"])
+      document.body.addEventListener(name, heard);
+    for (const name of ["keydown", "keypress", "keyup"]) {
+      page.find("textarea").dispatchEvent(new KeyboardEvent(name, { key: "d", bubbles: true }));
+    }
+    expect(heard).not.toHaveBeenCalled();
+    expect(page.root.dataset.lmSuppressShortcuts).toBe("true");
+  });
+
+  it("keeps the draft when the view is drawn anew, and in a second view", async () => {
+    page = new ChatPage();
+    page.kernel.snapshot();
+    page.type("half a thou");
+    page.kernel.events(
+      { type: "user-message", text: "from a cell" },
+      { type: "text-delta", delta: "x" },
+    );
+    await page.frame();
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("half a thou");
+    const second = page.show();
+    expect(second.querySelector("textarea")?.value).toBe("half a thou");
+    expect(second.querySelector(".dnb-text")?.textContent?.trim()).toBe("x");
+  });
+
+  it("offers Stop while a turn runs and steers with what is written", async () => {
+    page = await ChatPage.running();
+    page.type("shorter, please");
+    page.press({ key: "Enter" });
+    expect(page.kernel.act("steer").text).toBe("shorter, please");
+    page.find(".dnb-stop").click();
+    await page.frame();
+    expect(page.kernel.count("stop")).toBe(1);
+    expect(page.root.dataset.status).toBe("stopping");
+    expect(page.find<HTMLButtonElement>(".dnb-stop").disabled).toBe(true);
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(page.find(".dnb-word").textContent).toBe(
+      "The kernel is busy: use the notebook's interrupt button",
+    );
+    page.kernel.change({ status: "idle" });
+    await page.frame();
+    expect(page.root.querySelector(".dnb-stop, .dnb-word")).toBeNull();
+  });
+
+  it("gets a refused text back with the reason", async () => {
+    page = new ChatPage();
+    page.kernel.snapshot();
+    page.type("hello");
+    page.press({ key: "Enter" });
+    const { requestId } = page.kernel.act("send");
+    page.kernel.say({ type: "reply", requestId, accepted: false, reason: "A turn is running." });
+    await page.frame();
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("hello");
+    expect(page.find(".dnb-refused").textContent).toBe("A turn is running.");
+    expect(page.find('[role="status"]').textContent).toBe("A turn is running.");
+    expect(page.root.querySelector(".dnb-pending")).toBeNull();
+  });
+});

@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ChatPage } from "../testing/page";
+
+let page: ChatPage;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  page.close();
+  vi.useRealTimers();
+});
+
+describe("a turn as it comes", () => {
+  it("shows each side, and the same nodes before and after they are stored", async () => {
+    page = await ChatPage.running();
+    page.kernel.events({ type: "nb.chunks-committed", firstSeq: 1, count: 1 });
+    page.kernel.events({ type: "text-delta", delta: "an **answer**" });
+    await page.frame();
+    const section = page.find('[data-role="assistant"]');
+    const paragraph = page.find(".dnb-text p");
+    expect(page.find('[data-role="user"]').textContent?.trim()).toBe("question");
+    page.kernel.events({ type: "done", reason: "stop" });
+    page.kernel.events({ type: "nb.chunks-committed", firstSeq: 2, count: 1, stepId: "s1" });
+    page.kernel.events({ type: "turn-sealed" });
+    await page.frame();
+    expect(page.find('[data-role="assistant"]')).toBe(section);
+    expect(page.find(".dnb-text p")).toBe(paragraph);
+    expect(paragraph.innerHTML).toBe("an <strong>answer</strong>");
+  });
+
+  it("touches only the last block for a delta, once per frame", async () => {
+    page = await ChatPage.running();
+    page.kernel.events({ type: "text-delta", delta: "one\n\ntwo\n\nthr" });
+    await page.frame();
+    const touched: MutationRecord[] = [];
+    const observer = new MutationObserver((records) => touched.push(...records));
+    observer.observe(page.root, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+      attributes: true,
+    });
+    page.kernel.events({ type: "text-delta", delta: "ee" });
+    page.kernel.events({ type: "text-delta", delta: " more" });
+    await page.frame();
+    touched.push(...observer.takeRecords());
+    const prose = page.find(".dnb-text .dnb-prose");
+    expect(touched.filter(({ target }) => target !== prose)).toEqual([]);
+    const added = touched
+      .flatMap(({ addedNodes }) => [...addedNodes])
+      .filter((n) => n instanceof Element);
+    expect(added.map(({ textContent }) => textContent)).toEqual(["three more"]);
+    expect(page.find(".dnb-text").textContent?.replaceAll("\n", "|")).toContain(
+      "one|two|three more",
+    );
+  });
+
+  it("acknowledges after it has painted", async () => {
+    page = await ChatPage.running();
+    expect(page.kernel.act("ack").upto).toBe(2);
+    page.kernel.events({ type: "text-delta", delta: "x" });
+    expect(page.kernel.act("ack").upto).toBe(2);
+    await page.frame();
+    expect(page.kernel.act("ack").upto).toBe(3);
+  });
+
+  it("opens thinking while it streams, folds it after, and keeps the person's choice", async () => {
+    page = await ChatPage.running();
+    page.kernel.events({ type: "reasoning-delta", delta: "let me see" });
+    await page.frame();
+    expect(page.find<HTMLDetailsElement>("details.dnb-thinking").open).toBe(true);
+    page.kernel.events({ type: "text-delta", delta: "answer" });
+    await page.frame();
+    expect(page.find<HTMLDetailsElement>("details.dnb-thinking").open).toBe(false);
+    expect(page.find(".dnb-thinking summary").textContent?.replace(/\s+/g, " ").trim()).toBe(
+      "Thought 3 words",
+    );
+    page.find(".dnb-thinking summary").click();
+    await page.frame();
+    page.kernel.events({ type: "done", reason: "stop" });
+    await page.frame();
+    expect(page.find<HTMLDetailsElement>("details.dnb-thinking").open).toBe(true);
+  });
+
+  it("shows a tool call running, settled and with its result", async () => {
+    page = await ChatPage.running();
+    const input = { a: 1, b: [2, "x"] };
+    page.kernel.events({
+      type: "tool-call",
+      toolCallId: "1",
+      toolName: "add",
+      input,
+      stepId: "s1",
+    });
+    await page.frame();
+    expect(page.find(".dnb-tool").dataset).toMatchObject({ toolName: "add", state: "running" });
+    expect(page.find(".dnb-tool-inline").textContent).toBe('a: 1, b: [2,"x"]');
+    page.kernel.events({
+      type: "nb.tool-settled",
+      toolCallId: "1",
+      stepId: "s1",
+      isError: false,
+      durationMs: 1234,
+    });
+    await page.frame();
+    expect(page.find(".dnb-tool").dataset.state).toBe("done");
+    expect(page.find(".dnb-tool-state").textContent).toBe("Done · 1.2 s");
+    const result = { toolCallId: "1", toolName: "add", content: "<b>3</b>", isError: false };
+    page.kernel.events({ type: "tool-result", stepId: "s1", ...result });
+    await page.frame();
+    expect(page.find(".dnb-tool-result pre").textContent).toBe("<b>3</b>");
+  });
+
+  it("folds a long result by size and unfolds it on request", async () => {
+    page = await ChatPage.running();
+    const ids = { toolCallId: "1", toolName: "read", stepId: "s1" };
+    const content = Array.from({ length: 100 }, (_, index) => `line ${index}`).join("\n");
+    page.kernel.events({ type: "tool-call", ...ids, input: {} });
+    page.kernel.events({ type: "tool-result", ...ids, content, isError: false });
+    await page.frame();
+    expect(page.find(".dnb-tool-result pre").textContent?.split("\n")).toHaveLength(8);
+    expect(page.find(".dnb-more").textContent?.trim()).toBe("Show all (100 lines, 789 B)");
+    page.find(".dnb-more").click();
+    await page.frame();
+    expect(page.find(".dnb-tool-result pre").textContent).toBe(content);
+  });
+
+  it("shows an error with what to do, and puts the prompt back on request", async () => {
+    page = await ChatPage.running("my question");
+    page.kernel.events({ type: "error", message: "Too many requests.", code: "429" });
+    page.kernel.events({ type: "done", reason: "error" }, { type: "turn-sealed" });
+    page.kernel.change({ status: "idle" });
+    await page.frame();
+    expect(page.find(".dnb-error-message").textContent).toBe("Too many requests. 429");
+    expect(page.find(".dnb-error-advice").textContent).toMatch(/wait a little/);
+    page.find(".dnb-again").click();
+    await page.frame();
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("my question");
+  });
+
+  it("announces a retry until the next sign of life", async () => {
+    page = await ChatPage.running();
+    page.kernel.events({
+      type: "provider-retry",
+      attempt: 0,
+      delayMs: 2400,
+      message: "Overloaded",
+      code: "529",
+    });
+    await page.frame();
+    expect(page.find(".dnb-retry").textContent?.replace(/\s+/g, " ").trim()).toBe(
+      "Retry #1 in 2s Overloaded (529)",
+    );
+    page.kernel.events({ type: "text-delta", delta: "x" });
+    await page.frame();
+    expect(page.root.querySelector(".dnb-retry")).toBeNull();
+  });
+
+  it("tells a screen reader of beginnings and ends, never of tokens", async () => {
+    page = await ChatPage.running();
+    const said: string[] = [];
+    const status = page.find('[role="status"]');
+    const observer = new MutationObserver(() => said.push(status.textContent ?? ""));
+    observer.observe(status, { childList: true, characterData: true, subtree: true });
+    for (const delta of ["a", "b", "c"]) {
+      page.kernel.events({ type: "text-delta", delta });
+      await page.frame();
+    }
+    page.kernel.events({
+      type: "tool-call",
+      toolCallId: "1",
+      toolName: "add",
+      input: null,
+      stepId: "s1",
+    });
+    await page.frame();
+    page.kernel.change({ status: "stopping" });
+    await page.frame();
+    page.kernel.events({ type: "done", reason: "aborted" });
+    page.kernel.change({ status: "idle" });
+    await page.frame();
+    expect(said).toEqual(["Running tool add", "Stopped"]);
+    expect(page.find('[role="log"]').getAttribute("aria-live")).toBe("off");
+  });
+});
