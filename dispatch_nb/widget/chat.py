@@ -25,6 +25,7 @@ from ..wire.parse import parse_kernel_message
 from .acts import Acts
 from .assets import load_bundle
 from .outbox import SNAPSHOT_CHUNKS, Outbox
+from .view_context import ViewContext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,15 +120,12 @@ class Chat(anywidget.AnyWidget):
             dispatch=dispatch,
             retry=retry,
         )
-        self._used = Usage(input_tokens=0, output_tokens=0)
-        for turn in self._conversation.metrics():
-            self._used = add_usage(self._used, turn.usage)
         super().__init__()
+        self._views = ViewContext()
         self._outbox = Outbox(self._tell_views, self._conversation.position)
         self._acts = Acts(self._conversation, self._tell_views)
         self.set_trait("conversation_id", self._conversation.id)
-        self.set_trait("last_seq", self._conversation.history(limit=1).latest_seq)
-        self.set_trait("totals", self._used.to_wire())
+        self._count()
         self.on_status()
         self._save()
         self._unsubscribe = self._conversation.subscribe(self)
@@ -164,6 +162,16 @@ class Chat(anywidget.AnyWidget):
         Right at every moment, also while a turn runs.
         """
         return self._conversation.history(since_seq, before_seq, limit)
+
+    def events(self, turn: Turn | str | None = None) -> list[EventRow]:
+        """Return every event with its number and arrival times, exactly as it was shown.
+
+        Parameters
+        ----------
+        turn
+            A turn, or its id; None gives the events of all turns.
+        """
+        return self._conversation.events(turn.id if isinstance(turn, Turn) else turn)
 
     @property
     def state(self) -> LiveState:
@@ -210,6 +218,9 @@ class Chat(anywidget.AnyWidget):
 
     def on_events(self, rows: Sequence[EventRow]) -> None:
         """Take committed events (called by the conversation)."""
+        self._views.run(self._take_events, rows)
+
+    def _take_events(self, rows: Sequence[EventRow]) -> None:
         self._outbox.events(rows)
         committed = [row.event for row in rows if isinstance(row.event, ChunksCommittedEvent)]
         if committed:
@@ -226,10 +237,14 @@ class Chat(anywidget.AnyWidget):
 
     def on_reset(self) -> None:
         """Show the conversation afresh (called by the conversation)."""
+        self._count()
         self._outbox.snapshot()
 
     def on_status(self) -> None:
         """Look again at the conversation's state (called by the conversation)."""
+        self._views.run(self._take_status)
+
+    def _take_status(self) -> None:
         self.set_trait("title", self._conversation.title)
         self.set_trait("model", self._conversation.model)
         self.set_trait("notice", self._conversation.notice)
@@ -238,6 +253,13 @@ class Chat(anywidget.AnyWidget):
     @traitlets.default("usage")
     def _default_usage(self) -> pd.DataFrame:
         return self._frame("usage")
+
+    def _count(self) -> None:
+        self._used: Usage = Usage(input_tokens=0, output_tokens=0)
+        for turn in self._conversation.metrics():
+            self._used = add_usage(self._used, turn.usage)
+        self.set_trait("last_seq", self._conversation.history(limit=1).latest_seq)
+        self.set_trait("totals", self._used.to_wire())
 
     def _usage_is_looked_at(self) -> bool:
         # A frame costs a read; nobody has asked for one until the trait has a value.
@@ -253,6 +275,7 @@ class Chat(anywidget.AnyWidget):
         return frame
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
+        self._views.note()
         try:
             message = parse_kernel_message(content)
         except WireError as error:
@@ -262,7 +285,7 @@ class Chat(anywidget.AnyWidget):
         self._acts.take(message, self._outbox)
 
     def _tell_views(self, message: WireModel) -> None:
-        super().send(message.to_wire())
+        self._views.run(super().send, message.to_wire())
 
     def _save(self) -> None:
         live, upcoming = self._conversation.position()

@@ -3,7 +3,8 @@
 Everything here runs on the turn loop's thread. The first event goes out at once; what
 follows waits for the end of a short interval, or for the view to have painted what it
 has, and is joined meanwhile. So neither a fast model nor a slow page can flood anything:
-above its rate limit a notebook server drops messages without a word.
+above its rate limit a notebook server drops messages without a word. A view that cannot be
+heard, because a cell keeps the kernel busy, is told what is new now and then all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["Outbox"]
 INTERVAL_S = 1 / 30
 # Messages a view may have unpainted before the outbox holds back.
 WINDOW = 4
+# How long a full window holds back: what views paint may not be heard before a cell ends.
+PATIENCE_S = 0.5
 # Committed chunks that a snapshot carries; older ones are asked for when they are scrolled to.
 SNAPSHOT_CHUNKS = 256
 
@@ -47,6 +50,7 @@ class Outbox:
         self._pending: list[EventRow] = []
         self._unpainted: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._watched = False
 
     def snapshot(self) -> None:
@@ -73,9 +77,20 @@ class Outbox:
 
     def _flush(self) -> None:
         self._timer = None
-        if not self._pending or len(self._unpainted) >= WINDOW:
+        if not self._pending:
             return
+        if len(self._unpainted) < WINDOW:
+            self._tell()
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._tell)
+
+    def _tell(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         rows, self._pending = self._pending, []
+        if not rows:
+            return
         self._send(
             EventsMessage(
                 from_=rows[0].n,
@@ -84,4 +99,5 @@ class Outbox:
             )
         )
         self._unpainted.append(rows[-1].n)
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._flush)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._flush)

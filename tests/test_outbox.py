@@ -1,0 +1,81 @@
+"""What views are told, and when: on the real turn loop, with a list in the views' place."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from dispatch_nb.loop import TurnLoop
+from dispatch_nb.store.rows import EventRow
+from dispatch_nb.transcript.live import initial_live
+from dispatch_nb.widget.outbox import PATIENCE_S, WINDOW, Outbox
+from dispatch_nb.wire.events import TextDeltaEvent
+from tests.waiting import wait_until
+
+
+class Told:
+    """An outbox on a loop, and what it has told the views."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.loop = TurnLoop()
+        self.outbox = Outbox(
+            lambda message: self.messages.append(message.to_wire()), lambda: (initial_live(), 1)
+        )
+        self.loop.call(self.outbox.snapshot)
+
+    def event(self, n: int) -> None:
+        delta = TextDeltaEvent(conversation_id="c", turn_id="t", delta=f"w{n} ")
+        row = EventRow(n=n, at_us=0, mono_us=0, event=delta)
+        self.loop.call(self.outbox.events, [row])
+
+    def upto(self) -> int:
+        return int(self.messages[-1].get("upto", 0))
+
+    def fill(self) -> int:
+        """Send until the window is full; return the number of the last event."""
+        for n in range(1, WINDOW):
+            self.event(n)
+            wait_until(lambda n=n: self.upto() == n)  # type: ignore[misc]  # bound at once
+        return n
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def test_a_full_window_holds_back_and_a_painted_one_goes_on_at_once(told):
+    last = told.fill()
+    told.event(last + 1)
+    started = time.monotonic()
+    assert told.upto() == last
+    told.loop.call(told.outbox.painted, last)
+    wait_until(lambda: told.upto() == last + 1)
+    assert time.monotonic() - started < PATIENCE_S
+
+
+def test_views_that_cannot_be_heard_are_told_in_long_steps(told):
+    last = told.fill()
+    started = time.monotonic()
+    for step in range(2):
+        for n in range(last + 1, last + 31):
+            told.event(n)
+        last += 30
+        wait_until(lambda last=last: told.upto() == last)  # type: ignore[misc]  # bound at once
+        assert time.monotonic() - started >= 0.9 * PATIENCE_S * (step + 1)
+    ranges = [(m["from"], m["upto"]) for m in told.messages if m["type"] == "events"]
+    assert ranges[-2:] == [(last - 59, last - 30), (last - 29, last)]
+    assert told.messages[-1]["events"][0]["delta"].endswith(f"w{last} ")
+
+
+def test_a_snapshot_takes_the_place_of_what_was_held_back(told):
+    last = told.fill()
+    told.event(last + 1)
+    told.loop.call(told.outbox.snapshot)
+    count = len(told.messages)
+    told.event(last + 2)
+    wait_until(lambda: len(told.messages) == count + 1)
+    assert told.messages[-1]["from"] == last + 2
