@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreError
-from ..store.rows import ChunkSide, CommitStamp, EventRow, ToolCallRow
+from ..store.rows import ChunkSide, CommitStamp, EventRow, StepRow, ToolCallRow
 from ..wire.conversation import ChatMessage
 from ..wire.extensions import LiveEvent
 
@@ -55,7 +55,7 @@ class Journal:
         self._conversation_id = conversation_id
         self._publish = publish
         self._fail = fail
-        self._next_n = store.last_n(conversation_id) + 1
+        self._next_n = self._end()
         self._waiting: list[EventRow] = []
         self._under_way: asyncio.Future[None] | None = None
         self._failure: StoreError | None = None
@@ -77,8 +77,11 @@ class Journal:
         step_id: str | None,
         sides: Sequence[ChunkSide],
         tool_calls: Sequence[ToolCallRow] = (),
+        step: StepRow | None = None,
     ) -> None:
         """Store messages with their `seq`, after every event so far; returns when shown.
+
+        What is known of their tool calls and of their step is stored with them.
 
         Raises
         ------
@@ -95,6 +98,7 @@ class Journal:
             sides=sides,
             event=stamp,
             tool_calls=tool_calls,
+            step=step,
         )
         await self._watch(future, lambda result: [result[1]])
 
@@ -111,13 +115,20 @@ class Journal:
         if self._failure is not None:
             raise self._failure
 
-    def reopen(self) -> bool:
-        """Go on after the last event in the log, if a write was refused; False if none was."""
-        if self._failure is None:
+    @property
+    def lags(self) -> bool:
+        """Whether the log does not end where this journal would go on."""
+        if self._under_way is not None:
             return False
-        self._next_n = self._store.last_n(self._conversation_id) + 1
+        return self._failure is not None or self._end() != self._next_n
+
+    def reopen(self) -> None:
+        """Go on after the last event in the log."""
+        self._next_n = self._end()
         self._failure = None
-        return True
+
+    def _end(self) -> int:
+        return self._store.last_n(self._conversation_id) + 1
 
     def _take_number(self) -> int:
         n = self._next_n

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 from ..engine.contracts import AbortSignal, Provider, ProviderOptions
 from ..errors import DispatchError, MessageError, ModelError, StoreError, TurnActiveError
 from ..store.rows import EventRow
-from ..transcript.live import LiveState, fold_live, live_from_history
-from ..wire.base import mend_surrogates
+from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
 from ..wire.extensions import TurnRefusedEvent
-from .journal import Journal
+from .audience import Audience
+from .log import RUNS_ELSEWHERE, ConversationLog
+from .message import UNTITLED, checked_message, title_of
 from .port import ConversationStatus, Subscriber
 from .turn import Turn
 from .turn_run import Steering, TurnRun, TurnSettings
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from ..store import Store
 
 __all__ = ["LocalConversation", "ResolvedModel"]
-
-UNTITLED = "Untitled"
-# The first prompt names a conversation, cut as the Dispatch wire contract cuts it.
-TITLE_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +73,20 @@ class LocalConversation:
         self.store = store
         self._loop = loop
         self.configure(model, resolve_model, settings)
-        self.title = store.conversation(conversation_id).title or UNTITLED
         self.notice = ""
-        store.mark_interrupted(conversation_id).result()
-        self._load()
         self._lock = threading.Lock()
         self._active: _Active | None = None
-        self._subscribers: list[Subscriber] = []
+        self._audience = Audience()
         self._steering: deque[Steering] = deque()
-        self._journal = Journal(
+        self._log = ConversationLog(
             store,
             conversation_id,
+            loop=loop,
             publish=self._publish,
             fail=self._store_failed,
-            post=loop.post,
+            report=self._report,
         )
+        self.title = store.conversation(conversation_id).title or UNTITLED
 
     def configure(
         self, model: str, resolve_model: Callable[[], ResolvedModel], settings: TurnSettings
@@ -114,7 +109,7 @@ class LocalConversation:
     @property
     def live(self) -> LiveState:
         """The transcript as it stands; an immutable value."""
-        return self._live
+        return self._log.live
 
     @property
     def status(self) -> ConversationStatus:
@@ -132,7 +127,9 @@ class LocalConversation:
         ModelError
             If the model cannot be used; the text is not taken.
         TurnActiveError
-            If a turn is running.
+            If a turn is running, here or in another process.
+        StoreError
+            If it cannot be known whether one is.
         """
         text = checked_message(text)
         turn_id = f"turn-{time.time_ns() // 1_000_000}-{secrets.token_hex(4)}"
@@ -140,7 +137,7 @@ class LocalConversation:
             model = self._resolve_model()
         except ModelError as error:
             refused = TurnRefusedEvent(conversation_id=self.id, turn_id=turn_id, message=str(error))
-            self._loop.post(self._journal.emit, refused)
+            self._loop.submit(self._refuse(refused))
             raise
         turn = Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)
         with self._lock:
@@ -149,6 +146,8 @@ class LocalConversation:
                     "A turn is already running in this conversation: wait for it "
                     "(await turn), stop it (turn.stop()), or add to it (turn.steer(…))."
                 )
+            if not self._log.lease.hold():
+                raise TurnActiveError(RUNS_ELSEWHERE)
             self._active = _Active(turn, AbortSignal())
             active = self._active
         self._loop.submit(self._run(active, model, text))
@@ -186,17 +185,12 @@ class LocalConversation:
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell `subscriber` of everything from now on; returns the way out."""
-        self._loop.call(self._subscribers.append, subscriber)
-
-        def leave() -> None:
-            if subscriber in self._subscribers:
-                self._subscribers.remove(subscriber)
-
-        return lambda: self._loop.call(leave)
+        self._loop.call(self._audience.add, subscriber)
+        return lambda: self._loop.call(self._audience.remove, subscriber)
 
     def position(self) -> tuple[LiveState, int]:
         """Return the transcript and the number of the next event, as one moment."""
-        return self._loop.call(lambda: (self._live, self._next_n))
+        return self._loop.call(lambda: (self._log.live, self._log.next_n))
 
     def history(
         self, since_seq: int = 0, before_seq: int | None = None, limit: int | None = None
@@ -208,9 +202,29 @@ class LocalConversation:
         """Return the metrics of every sealed turn."""
         return self.store.turn_metrics(self.id)
 
-    def _load(self) -> None:
-        self._live = live_from_history(self.store.history(self.id).chunks)
-        self._next_n = self.store.last_n(self.id) + 1
+    def events(self, turn_id: str | None = None) -> list[EventRow]:
+        """Return every event, with its number and times; of one turn or of all."""
+        return self.store.events(self.id, turn_id=turn_id)
+
+    async def _refuse(self, event: TurnRefusedEvent) -> None:
+        """Log that a message was not taken, if nobody else is writing the log."""
+        try:
+            if not self._log.lease.hold():
+                return
+            try:
+                if self._active is None:
+                    self._catch_up()
+                self._log.journal.emit(event)
+                await self._log.journal.flush()
+            finally:
+                self._log.lease.let_go()
+        except StoreError as error:
+            self._report(str(error))
+
+    def _catch_up(self) -> None:
+        if self._log.catch_up():
+            self.title = self.store.conversation(self.id).title or UNTITLED
+            self._audience.tell(lambda subscriber: subscriber.on_reset())
 
     async def _run(self, active: _Active, model: ResolvedModel, text: str) -> None:
         turn = active.turn
@@ -218,12 +232,10 @@ class LocalConversation:
         self.notice = ""
         self._tell_status()
         try:
-            if self._journal.reopen():
-                self._load()
-                self._tell(lambda subscriber: subscriber.on_reset())
+            self._catch_up()
             run = TurnRun(
                 store=self.store,
-                journal=self._journal,
+                journal=self._log.journal,
                 conversation_id=self.id,
                 turn_id=turn.id,
                 model_name=model.name,
@@ -232,10 +244,11 @@ class LocalConversation:
                 settings=self._settings,
                 signal=active.signal,
                 steering=self._steering,
-                uncommitted=lambda: self._live.transcript,
+                uncommitted=lambda: self._log.live.transcript,
             )
             await self._name_after(text)
             await run.run(text)
+            self._log.compact()
         except DispatchError as caught:
             error = caught
         except Exception as caught:
@@ -257,6 +270,7 @@ class LocalConversation:
         with self._lock:
             assert self._active is active
             self._active = None
+            self._log.lease.let_go()
             leftover = list(self._steering)
             self._steering.clear()
         return leftover or None
@@ -275,57 +289,25 @@ class LocalConversation:
 
     async def _name_after(self, text: str) -> None:
         if self.title == UNTITLED:
-            title = text if len(text) <= TITLE_LENGTH else text[:TITLE_LENGTH] + "…"
+            title = title_of(text)
             await asyncio.wrap_future(self.store.update_conversation(self.id, title=title))
             self.title = title
             self._tell_status()
 
     def _publish(self, rows: Sequence[EventRow]) -> None:
-        state = self._live
-        for row in rows:
-            state = fold_live(state, row.event)
-        self._live = state
-        self._next_n = rows[-1].n + 1
         active = self._active
         if active is not None:
             active.turn._take([row.event for row in rows])
-        self._tell(lambda subscriber: subscriber.on_events(rows))
+        self._audience.tell(lambda subscriber: subscriber.on_events(rows))
 
     def _store_failed(self, error: StoreError) -> None:
-        self.notice = str(error)
         if self._active is not None:
             self._active.signal.abort()
+        self._report(str(error))
+
+    def _report(self, trouble: str) -> None:
+        self.notice = trouble
         self._tell_status()
 
     def _tell_status(self) -> None:
-        self._tell(lambda subscriber: subscriber.on_status())
-
-    def _tell(self, what: Callable[[Subscriber], None]) -> None:
-        for subscriber in tuple(self._subscribers):
-            try:
-                what(subscriber)
-            except Exception as error:  # one broken listener must not end a turn
-                self._subscribers.remove(subscriber)
-                warnings.warn(
-                    f"{subscriber!r} raised {error!r} and is not told of this conversation "
-                    "any more.",
-                    RuntimeWarning,
-                    stacklevel=1,
-                )
-
-
-def checked_message(text: str) -> str:
-    """Return `text` ready to be sent.
-
-    Raises
-    ------
-    MessageError
-        If it is not text, or holds nothing but white space.
-    """
-    if not isinstance(text, str):
-        raise MessageError(
-            f"A message is text, not {type(text).__name__}: write chat.send(str(value))."
-        )
-    if not text.strip():
-        raise MessageError("The message is empty: write something to send.")
-    return mend_surrogates(text)
+        self._audience.tell(lambda subscriber: subscriber.on_status())

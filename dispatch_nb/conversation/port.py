@@ -95,6 +95,10 @@ class Conversation(Protocol):
         """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`."""
         ...
 
+    def events(self, turn_id: str | None = None) -> list[EventRow]:
+        """Return every event, with its number and times; of one turn or of all."""
+        ...
+
     def metrics(self) -> list[TurnMetrics]:
         """Return the metrics of every sealed turn."""
         ...

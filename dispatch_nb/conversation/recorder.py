@@ -127,9 +127,8 @@ class Recorder:
         """The id of the step that runs now."""
         return f"{self.turn_id}#{self.step_index}"
 
-    def take_sides(self, messages: Sequence[ChatMessage]) -> list[ChunkSide]:
-        """Return, and forget, the side data of the oldest uncommitted chunks."""
-        count = sum(len(message.chunks) for message in messages)
+    def take_sides(self, count: int) -> list[ChunkSide]:
+        """Return, and forget, the side data of the oldest `count` uncommitted chunks."""
         taken, self._sides = self._sides[:count], self._sides[count:]
         self._open = self._open and bool(self._sides)
         return [

@@ -15,8 +15,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import MISSING
-
 from ..engine.contracts import (
     AbortSignal,
     DispatchPolicy,
@@ -32,10 +30,12 @@ from ..store.rows import TurnRow
 from ..transcript.reconcile import reconcile
 from ..transcript.state import TranscriptState
 from ..wire import events as e
-from ..wire.conversation import ChatMessage, TextChunk, ThinkingChunk
+from ..wire.conversation import ChatMessage, TextChunk
 from ..wire.extensions import LiveEvent
+from .ending import turn_ending
 from .journal import Journal
-from .recorder import Recorder, usage_columns
+from .recorder import Recorder
+from .unstored import unstored_messages
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -145,18 +145,16 @@ class TurnRun:
             messages,
             turn_id=self.turn_id,
             step_id=step_id,
-            sides=self._recorder.take_sides(messages),
+            sides=self._recorder.take_sides(_count_chunks(messages)),
         )
 
     async def _step_complete(self, messages: Sequence[ChatMessage]) -> None:
         step_id = self._recorder.step_id
-        sides = self._recorder.take_sides(messages)
+        sides = self._recorder.take_sides(_count_chunks(messages))
         row, calls = self._recorder.take_step(messages, aborted=self.signal.aborted)
-        saved = self.store.save_step(row)
         await self.journal.commit_chunks(
-            messages, turn_id=self.turn_id, step_id=step_id, sides=sides, tool_calls=calls
+            messages, turn_id=self.turn_id, step_id=step_id, sides=sides, tool_calls=calls, step=row
         )
-        await self._write(saved)
 
     async def _drain(self) -> list[ChatMessage]:
         queued = list(self.steering)
@@ -193,30 +191,17 @@ class TurnRun:
 
     async def _seal(self, error: Exception | None) -> None:
         done = self._recorder.done
+        assert done is not None
         now = time.time_ns() // 1000
-        usage = None if done is None or done.usage is MISSING else done.usage
-        reason = "error" if done is None else done.reason
-        status = {"aborted": "aborted", "error": "error"}.get(reason, "completed")
         await self._write(
             self.store.finish_turn(
                 self.turn_id,
-                status=status,
-                finish_reason=reason,
-                abort_reason="stopped" if status == "aborted" else None,
                 first_chunk_us=self._recorder.first_chunk_us,
                 completed_us=now,
                 sealed_us=now,
-                duration_ms=None
-                if done is None or done.duration_ms is MISSING
-                else float(done.duration_ms),
-                context_size=None
-                if done is None or done.context_size is MISSING
-                else done.context_size,
-                usage_source="reported" if usage is not None else "missing",
-                is_lower_bound=usage is None or status != "completed",
                 error_type=type(error).__name__ if error is not None else None,
                 error_message=str(error) if error is not None else None,
-                **usage_columns(usage),
+                **turn_ending(done),
             )
         )
         self._emit(e.TurnSealedEvent(conversation_id=self.conversation_id, turn_id=self.turn_id))
@@ -226,17 +211,5 @@ class TurnRun:
         await asyncio.wrap_future(future)
 
 
-def unstored_messages(state: TranscriptState, turn_id: str) -> list[ChatMessage]:
-    """Return a turn's provisional chunks as messages: each tool result alone, as stored."""
-    entries = [(p.role, p.chunk) for p in state.provisional if p.turn_id == turn_id]
-    open_text = state.accumulating
-    if open_text is not None:
-        chunk = TextChunk if open_text.kind == "text" else ThinkingChunk
-        entries.append(("assistant", chunk(text=open_text.text)))
-    messages: list[ChatMessage] = []
-    for role, entry in entries:
-        if messages and role == messages[-1].role == "assistant":
-            messages[-1] = ChatMessage(role=role, chunks=[*messages[-1].chunks, entry])
-        else:
-            messages.append(ChatMessage(role=role, chunks=[entry]))
-    return messages
+def _count_chunks(messages: Sequence[ChatMessage]) -> int:
+    return sum(len(message.chunks) for message in messages)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future
 from functools import partial
 
 from ..errors import StoreError
@@ -15,20 +16,20 @@ __all__ = ["Compactor"]
 
 
 class Compactor:
-    """One thread that reads and compresses; the writer is asked only for the exchange.
+    """Reads and compresses on a thread of its own; the writer is asked only for the exchange.
 
     A turn's rows go in the transaction that adds its segment, so every reader finds the
     events in one of the two places. What a killed process had not compacted yet is done
-    when the conversation is next opened.
+    when the conversation is next opened. The thread ends when there is nothing to do.
     """
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
+        self._queue: deque[tuple[str, Future[int]]] = deque()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._pool = ThreadPoolExecutor(
-            1, thread_name_prefix="dispatch_nb compaction", initializer=self._started
-        )
+        self._closed = False
 
     def submit(self, conversation_id: str) -> Future[int]:
         """Compact the sealed turns of a conversation; the future gives how many events.
@@ -36,22 +37,43 @@ class Compactor:
         Raises
         ------
         StoreError
-            If the store is closed, or the interpreter is about to end.
+            If the store is closed.
         """
-        try:
-            return self._pool.submit(self._compact, conversation_id)
-        except RuntimeError as error:
-            raise StoreError(
-                f"The store {self._database.location} is closed. Open it again to write to it."
-            ) from error
+        future: Future[int] = Future()
+        with self._lock:
+            if self._closed:
+                raise StoreError(
+                    f"The store {self._database.location} is closed. Open it again to write to it."
+                )
+            self._queue.append((conversation_id, future))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="dispatch_nb compaction", daemon=True
+                )
+                self._thread.start()
+        return future
 
     def close(self) -> None:
         """Finish what was submitted."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
         # Garbage collection may close a store on this very thread.
-        self._pool.shutdown(wait=self._thread is not threading.current_thread())
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
 
-    def _started(self) -> None:
-        self._thread = threading.current_thread()
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._thread = None
+                    return
+                conversation_id, future = self._queue.popleft()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._compact(conversation_id))
+                except Exception as error:
+                    future.set_exception(error)
 
     def _compact(self, conversation_id: str) -> int:
         with self._database.read() as connection:

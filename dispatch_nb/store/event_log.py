@@ -12,11 +12,12 @@ from ..errors import StoreError
 from . import schema
 from .segments import CODEC, EventLine, decode_segment, encode_segment
 
-__all__ = ["Segment", "read_event_lines", "read_segments", "replace_by_segment"]
+__all__ = ["Segment", "read_event_lines", "read_open_turns", "read_segments", "replace_by_segment"]
 
 _events = schema.events
 _segments = schema.event_segments
 _SEALED = "turn-sealed"
+_CLOSING = (_SEALED, "nb.turn-refused")
 _line = [_events.c[name] for name in EventLine._fields]
 
 
@@ -58,6 +59,19 @@ def read_event_lines(
     # A turn that was refused while another ran has its event within the other's range.
     lines.sort(key=lambda line: (line.conversation_id, line.n))
     return lines
+
+
+def read_open_turns(connection: sa.Connection, conversation_id: str) -> list[str]:
+    """Return the turns of a conversation whose events are not closed, in order."""
+    mine = _events.c.conversation_id == conversation_id
+    closed = sa.select(_events.c.turn_id).where(mine, _events.c.type.in_(_CLOSING))
+    turn_ids = connection.scalars(
+        sa.select(_events.c.turn_id)
+        .where(mine, _events.c.turn_id.is_not(None), _events.c.turn_id.not_in(closed))
+        .group_by(_events.c.turn_id)
+        .order_by(sa.func.min(_events.c.n))
+    )
+    return [turn_id for turn_id in turn_ids if turn_id is not None]
 
 
 def read_segments(connection: sa.Connection, conversation_id: str) -> list[Segment]:

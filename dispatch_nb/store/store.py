@@ -24,6 +24,7 @@ from ..wire.conversation import (
 from . import reads, writes
 from .compaction import Compactor
 from .database import Database
+from .event_log import read_open_turns
 from .leases import Leases, Release, leases_of
 from .migrate import bring_up_to_date
 from .paths import prepare_file, resolve
@@ -152,6 +153,7 @@ class Store:
         event: CommitStamp,
         sides: Sequence[ChunkSide] = (),
         tool_calls: Sequence[ToolCallRow] = (),
+        step: StepRow | None = None,
     ) -> Future[tuple[list[StoredChunk], EventRow]]:
         """Give messages their `seq` and store them, with the event that says so.
 
@@ -168,6 +170,8 @@ class Store:
             One per chunk, in order, or none at all.
         tool_calls
             What is known of the calls beside their chunks; every call gets a row.
+        step
+            The step that made the messages, saved with them.
 
         Returns
         -------
@@ -186,6 +190,7 @@ class Store:
                 sides=sides,
                 event=event,
                 tool_calls=calls,
+                step=step,
                 location=location,
             )
         )
@@ -194,6 +199,11 @@ class Store:
         """Add a turn; the future gives the row with the `turn_index` it got."""
         location = self.location
         return self._writer.submit(lambda c: writes.begin_turn(c, row, location))
+
+    def settle_turn(self, row: TurnRow) -> Future[None]:
+        """Give a turn that is still ``running`` its end; add a turn that was never begun."""
+        location = self.location
+        return self._writer.submit(lambda c: writes.settle_turn(c, row, location))
 
     def finish_turn(self, turn_id: str, **columns: Any) -> Future[None]:
         """Set any column of a turn but its ids and its index."""
@@ -293,6 +303,11 @@ class Store:
         """Return the event log after event `since_n`, of one turn or of all."""
         with self.connect() as connection:
             return reads.events(connection, conversation_id, since_n, turn_id)
+
+    def open_turns(self, conversation_id: str) -> list[str]:
+        """Return the ids of the turns whose events have no end yet, in the order they began."""
+        with self.connect() as connection:
+            return read_open_turns(connection, conversation_id)
 
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""

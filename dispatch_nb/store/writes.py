@@ -38,6 +38,7 @@ __all__ = [
     "finish_turn",
     "mark_interrupted",
     "save_step",
+    "settle_turn",
     "update_conversation",
 ]
 
@@ -132,6 +133,7 @@ def append_chunks(
     sides: Sequence[ChunkSide],
     event: CommitStamp,
     tool_calls: Sequence[ToolCallRow],
+    step: StepRow | None,
     location: str,
 ) -> tuple[list[StoredChunk], EventRow]:
     """Add messages to the end of a conversation, with the event that tells of them."""
@@ -152,6 +154,8 @@ def append_chunks(
     calls = tool_call_rows(stored, tool_calls, placement)
     if calls:
         connection.execute(schema.tool_calls.insert(), [asdict(call) for call in calls])
+    if step is not None:
+        save_step(connection, step)
     row = EventRow(
         event.n,
         event.at_us,
@@ -175,6 +179,19 @@ def begin_turn(connection: sa.Connection, row: TurnRow, location: str) -> TurnRo
     row = replace(row, turn_index=_counters(connection, row.conversation_id).turn_count - 1)
     connection.execute(_turns.insert(), asdict(row))
     return row
+
+
+def settle_turn(connection: sa.Connection, row: TurnRow, location: str) -> None:
+    """Give a running turn its end, or add a turn that is not there; leave a finished one."""
+    mine = _turns.c.turn_id == row.turn_id
+    status = connection.scalar(sa.select(_turns.c.status).where(mine))
+    if status is None:
+        begin_turn(connection, row, location)
+    elif status == "running":
+        known = {name: value for name, value in asdict(row).items() if value is not None}
+        begun = ("turn_id", "conversation_id", "prompt_text", "started_us")
+        ends = {name: value for name, value in known.items() if name not in begun}
+        connection.execute(_turns.update().where(mine).values(ends))
 
 
 def finish_turn(

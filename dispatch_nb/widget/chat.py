@@ -89,6 +89,7 @@ class Chat(anywidget.AnyWidget):
     totals = traitlets.Dict(read_only=True).tag(sync=True)
     saved = traitlets.Dict(None, allow_none=True, read_only=True).tag(sync=True)
     usage = traitlets.Any(read_only=True)
+    _used: Usage
 
     def __init__(
         self,
@@ -255,7 +256,7 @@ class Chat(anywidget.AnyWidget):
         return self._frame("usage")
 
     def _count(self) -> None:
-        self._used: Usage = Usage(input_tokens=0, output_tokens=0)
+        self._used = Usage(input_tokens=0, output_tokens=0)
         for turn in self._conversation.metrics():
             self._used = add_usage(self._used, turn.usage)
         self.set_trait("last_seq", self._conversation.history(limit=1).latest_seq)

@@ -1,0 +1,109 @@
+"""A conversation's log as one process keeps it: claimed, recovered, written, compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..store.rows import EventRow
+from ..transcript.live import LiveState, fold_live, live_from_history
+from .journal import Journal
+from .lease import SharedLease
+from .recovery import recover
+
+if TYPE_CHECKING:
+    from ..loop import TurnLoop
+    from ..store import Store
+
+__all__ = ["RUNS_ELSEWHERE", "ConversationLog"]
+
+RUNS_ELSEWHERE = (
+    "A turn of this conversation is running in another process, or through another store that is "
+    "open here: wait for its end, then send again."
+)
+
+
+class ConversationLog:
+    """The log of one conversation and the transcript that it makes.
+
+    Opening it closes what a killed process left open, unless a living one is at work.
+
+    Parameters
+    ----------
+    publish
+        Called on the turn loop with committed rows, once `live` holds them.
+    fail
+        Called on the turn loop when the store refuses a write.
+    report
+        Called with a sentence about trouble outside the transcript.
+
+    Attributes
+    ----------
+    live
+        The transcript after every event before number `next_n`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        conversation_id: str,
+        *,
+        loop: TurnLoop,
+        publish: Callable[[Sequence[EventRow]], None],
+        fail: Callable[[StoreError], None],
+        report: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._id = conversation_id
+        self._loop = loop
+        self._shown = publish
+        self._report = report
+        self.lease = SharedLease(store, conversation_id)
+        self._recover()
+        self._load()
+        self.journal = Journal(
+            store, conversation_id, publish=self._publish, fail=fail, post=loop.post
+        )
+
+    def catch_up(self) -> bool:
+        """Go on from the end of the log; true if another process or a failure moved it."""
+        if not self.journal.lags:
+            return False
+        self._recover()
+        self._load()
+        self.journal.reopen()
+        return True
+
+    def compact(self) -> None:
+        """Compress the turns that are sealed; does not wait for it."""
+        future = self._store.compact(self._id)
+        future.add_done_callback(lambda done: self._loop.post(self._compacted, done))
+
+    def _recover(self) -> None:
+        if not self.lease.hold():
+            self._report(RUNS_ELSEWHERE)
+            return
+        try:
+            recover(self._store, self._id)
+            self.compact()
+        finally:
+            self.lease.let_go()
+
+    def _load(self) -> None:
+        self.live: LiveState = live_from_history(self._store.history(self._id).chunks)
+        self.next_n = self._store.last_n(self._id) + 1
+
+    def _publish(self, rows: Sequence[EventRow]) -> None:
+        state = self.live
+        for row in rows:
+            state = fold_live(state, row.event)
+        self.live = state
+        self.next_n = rows[-1].n + 1
+        self._shown(rows)
+
+    def _compacted(self, done: Future[int]) -> None:
+        error = done.exception()
+        if error is not None:
+            self._report(f"The last turn is stored, but could not be compressed: {error}")
