@@ -53,7 +53,7 @@ TYPE_ARROWS: dict[str, set[str]] = {
 PURE: dict[str, set[str]] = {
     "errors": set(),
     "wire": {"json", "math", "pydantic", "pydantic_core"},
-    "transcript": {"itertools", "math", "pydantic"},
+    "transcript": {"bisect", "itertools", "math", "pydantic"},
 }
 HARMLESS = {"__future__", "collections", "dataclasses", "typing"}
 

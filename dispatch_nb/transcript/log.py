@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 __all__ = ["Log"]
 
 _T = TypeVar("_T")
+_S = TypeVar("_S")
+_new = object.__new__
+
+
+class _Buffer(list[_T]):
+    """Items, and what is derived from them once for all views."""
+
+    __slots__ = ("derived",)
+
+    def __init__(self, items: Iterable[_T] = ()) -> None:
+        super().__init__(items)
+        self.derived: dict[object, object] | None = None
 
 
 class Log(Sequence[_T]):
@@ -22,12 +34,12 @@ class Log(Sequence[_T]):
     __slots__ = ("_buffer", "_start", "_stop")
 
     def __init__(self, items: Iterable[_T] = ()) -> None:
-        self._buffer: list[_T] = list(items)
+        self._buffer = _Buffer(items)
         self._start = 0
         self._stop = len(self._buffer)
 
     @classmethod
-    def _view(cls, buffer: list[_T], start: int, stop: int) -> Log[_T]:
+    def _view(cls, buffer: _Buffer[_T], start: int, stop: int) -> Log[_T]:
         log: Log[_T] = cls.__new__(cls)
         log._buffer, log._start, log._stop = buffer, start, stop
         return log
@@ -39,8 +51,11 @@ class Log(Sequence[_T]):
             buffer.append(item)
             # Another thread may have appended first: then its item stands at `stop`.
             if buffer[stop] is item:
-                return self._view(buffer, self._start, stop + 1)
-        copied = buffer[self._start : stop]
+                # `_view` written out: every event comes by here.
+                log: Log[_T] = _new(Log)
+                log._buffer, log._start, log._stop = buffer, self._start, stop + 1
+                return log
+        copied = _Buffer(buffer[self._start : stop])
         copied.append(item)
         return self._view(copied, 0, len(copied))
 
@@ -60,6 +75,33 @@ class Log(Sequence[_T]):
             # Most of the buffer is gone from every later view: let it go from memory too.
             return Log(self._buffer[start : self._stop])
         return self._view(self._buffer, start, self._stop)
+
+    def shared(self, make: Callable[[], _S]) -> _S:
+        """Return the one object from `make` that all views of this buffer have in common.
+
+        It is a place for what can be derived from items once and for all: they never change.
+        """
+        derived = self._buffer.derived
+        if derived is None:
+            derived = self._buffer.derived = {}
+        found: Any = derived.get(make)
+        if found is None:
+            found = derived.setdefault(make, make())
+        shared: _S = found
+        return shared
+
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Where in the buffer this view begins and ends."""
+        return self._start, self._stop
+
+    def from_origin(self) -> Log[_T]:
+        """Return this view with everything that its buffer still has before it."""
+        return self._view(self._buffer, 0, self._stop)
+
+    def view(self, start: int, stop: int) -> Log[_T]:
+        """Return the items from `start` to before `stop`, both within the log, uncopied."""
+        return self._view(self._buffer, self._start + start, self._start + stop)
 
     def __len__(self) -> int:
         return self._stop - self._start

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..wire.conversation import Chunk, Role, StoredChunk, TextChunk, ThinkingChunk, Usage
 from ..wire.events import ProviderRetryEvent
 from .log import Log
 
+if TYPE_CHECKING:
+    from .sync_state import SyncState
+
 __all__ = ["Accumulating", "Provisional", "TranscriptState", "initial_state"]
 
+_new = object.__new__
 AccumulatingKind = Literal["text", "thinking"]
 
 
@@ -46,7 +50,10 @@ class Accumulating:
         """Return the same with `delta` behind."""
         joined = self._text
         deltas = self._deltas if joined is None else Log((joined,))
-        return Accumulating(self.kind, self.turn_id, deltas.append(delta))
+        longer: Accumulating = _new(Accumulating)
+        longer.kind, longer.turn_id = self.kind, self.turn_id
+        longer._deltas, longer._text = deltas.append(delta), None
+        return longer
 
     def to_chunk(self) -> TextChunk | ThinkingChunk:
         """Return the chunk that it is so far."""
@@ -68,7 +75,8 @@ class TranscriptState(NamedTuple):
     Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
     `generating` says that a turn runs; `provider_retry` is the announced retry that has
     not begun yet. Stored chunks below `hidden_before_seq` were unloaded (0: none were), and
-    `hidden_thinking_count` of them hold thinking.
+    `hidden_thinking_count` of them hold thinking. `sync` is what the functions of `sync.py`
+    remember, towards a backend that does not announce what it stores.
     """
 
     committed: Log[StoredChunk]
@@ -81,6 +89,7 @@ class TranscriptState(NamedTuple):
     provider_retry: ProviderRetryEvent | None = None
     hidden_before_seq: int = 0
     hidden_thinking_count: int = 0
+    sync: SyncState | None = None
 
 
 def initial_state() -> TranscriptState:

@@ -17,7 +17,7 @@ function opened(traits = {}): { kernel: FakeKernel; store: ChatStore } {
 }
 
 function shown(store: ChatStore): string[] {
-  const messages = selectMessages(store.state().live.transcript);
+  const messages = [...selectMessages(store.state().live.transcript)];
   return messages.flatMap(({ chunks }) =>
     chunks.map((chunk) => ("text" in chunk ? chunk.text : "")),
   );

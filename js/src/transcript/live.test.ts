@@ -60,8 +60,8 @@ describe("our own vectors", () => {
       expect(states[index + 1] === states[index]).toBe(noop.includes(index));
     }
     const { transcript } = states.at(-1) as LiveState;
-    expect(selectChunks(transcript).some((rendered) => rendered.streaming)).toBe(streaming);
-    expect(canonical(selectMessages(transcript))).toBe(canonical(messages));
+    expect([...selectChunks(transcript)].some((rendered) => rendered.streaming)).toBe(streaming);
+    expect(canonical([...selectMessages(transcript)])).toBe(canonical(messages));
   });
 
   it.each(cases)("a late joiner of $name ends in the same state", ({ ops, final }) => {
@@ -184,7 +184,7 @@ describe("selectors", () => {
       transcript: before,
     }).transcript;
     const [old, now] = [selectChunks(before), selectChunks(after)];
-    expect(now.map((rendered, index) => rendered === old[index])).toEqual([
+    expect(now.map((rendered, index) => rendered === old.at(index))).toEqual([
       true,
       true,
       true,
@@ -192,7 +192,7 @@ describe("selectors", () => {
       false,
     ]);
     const [said, says] = [selectMessages(before), selectMessages(after)];
-    expect(says.map((message, index) => message === said[index])).toEqual([
+    expect(says.map((message, index) => message === said.at(index))).toEqual([
       true,
       true,
       true,

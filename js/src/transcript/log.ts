@@ -1,5 +1,8 @@
 /** An immutable sequence that grows at its end without being copied. */
 
+/** What is derived from a buffer's items once for all its views, by what makes it. */
+const derived = new WeakMap<object, Map<unknown, unknown>>();
+
 /**
  * A view of a stretch of a shared buffer; no view ever changes.
  *
@@ -53,6 +56,34 @@ export class Log<T> implements Iterable<T> {
     // Most of the buffer is gone from every later view: let it go from memory too.
     if (start > this.stop - start) return Log.of(this.buffer.slice(start, this.stop));
     return new Log(this.buffer, start, this.stop);
+  }
+
+  /**
+   * Return the one object from `make` that all views of this buffer have in common.
+   *
+   * It is a place for what can be derived from items once and for all: they never change.
+   */
+  shared<S>(make: () => S): S {
+    const known = derived.get(this.buffer) ?? new Map<unknown, unknown>();
+    if (known.size === 0) derived.set(this.buffer, known);
+    const found = (known.get(make) as S | undefined) ?? make();
+    known.set(make, found);
+    return found;
+  }
+
+  /** Return where in the buffer this view begins and ends. */
+  get stretch(): readonly [start: number, stop: number] {
+    return [this.start, this.stop];
+  }
+
+  /** Return this view with everything that its buffer still has before it. */
+  fromOrigin(): Log<T> {
+    return new Log(this.buffer, 0, this.stop);
+  }
+
+  /** Return the items from `start` to before `stop`, both within the log, uncopied. */
+  view(start: number, stop: number): Log<T> {
+    return new Log(this.buffer, this.start + start, this.start + stop);
   }
 
   /** Return the items from `from` to before `to` as an array of their own. */

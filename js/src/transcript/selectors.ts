@@ -1,83 +1,99 @@
 /**
  * What is shown: chunks in order, and messages.
  *
- * Source: the Dispatch transcript contract, A.4 and A.5. What has not changed between two
- * states comes back as the very same objects, so that a view can compare by identity.
+ * Source: the Dispatch transcript contract, A.4 and A.5. Selecting again after an event costs
+ * what the event changed, not what is shown; whatever did not change comes back as the very
+ * same objects, so that a view can compare by identity.
  */
 
-import type { ChatMessage, Chunk, ProvisionalChunk, Role, StoredChunk } from "../wire/types";
+import type { ChatMessage, Chunk, Role } from "../wire/types";
+import {
+  Joined,
+  type RenderedChunk,
+  type Run,
+  type Runs,
+  renderedChunks,
+  runsOf,
+} from "./rendering";
 import { accumulatedChunk, type TranscriptState } from "./state";
 
-/** A chunk in its place; `seq` is null while it is provisional, `streaming` while it grows. */
-export interface RenderedChunk {
-  readonly seq: number | null;
-  readonly role: Role;
-  readonly chunk: Chunk;
-  readonly provisional: boolean;
-  readonly streaming: boolean;
-}
-
-const rendered = new WeakMap<StoredChunk | ProvisionalChunk, RenderedChunk>();
-const messageOfFirst = new WeakMap<Chunk, ChatMessage>();
+export { Joined, type RenderedChunk } from "./rendering";
 
 /** Return committed chunks, then provisional ones, then the one that still grows. */
-export function selectChunks(state: TranscriptState): readonly RenderedChunk[] {
-  const chunks: RenderedChunk[] = [];
-  for (const stored of state.committed) chunks.push(render(stored));
-  for (const entry of state.provisional) chunks.push(render(entry));
-  if (state.accumulating !== null) {
-    chunks.push({
-      seq: null,
-      role: "assistant",
-      chunk: accumulatedChunk(state.accumulating),
-      provisional: true,
-      streaming: true,
-    });
-  }
-  return chunks;
-}
-
-function render(source: StoredChunk | ProvisionalChunk): RenderedChunk {
-  const known = rendered.get(source);
-  if (known !== undefined) return known;
-  const { role, chunk } = source;
-  const seq = "seq" in source ? source.seq : null;
-  const made = { seq, role, chunk, provisional: seq === null, streaming: false };
-  rendered.set(source, made);
-  return made;
+export function selectChunks(state: TranscriptState): Joined<RenderedChunk> {
+  const { committed, provisional } = state;
+  return new Joined([renderedChunks(committed), renderedChunks(provisional), growing(state)]);
 }
 
 /**
  * Return the shown chunks with neighbours of one role joined into one message.
  *
  * Original message borders cannot be told from chunks: two user messages in a row are one
- * here, and so are the results of a step's calls.
+ * here, and so are the results of a step's calls. After a delta all but the last are the same
+ * objects as before.
  */
-export function selectMessages(state: TranscriptState): readonly ChatMessage[] {
-  const messages: ChatMessage[] = [];
-  let run: Chunk[] = [];
-  let runRole: Role | null = null;
-  for (const { role, chunk } of selectChunks(state)) {
-    if (runRole !== null && role !== runRole) {
-      messages.push(message(runRole, run));
-      run = [];
-    }
-    runRole = role;
-    run.push(chunk);
+export function selectMessages(state: TranscriptState): Joined<ChatMessage> {
+  const joining = new Joining();
+  joining.add(runsOf(state.committed));
+  joining.add(runsOf(state.provisional));
+  for (const { role, chunk } of growing(state)) joining.addPiece({ role, chunks: [chunk] });
+  return joining.messages();
+}
+
+/** Chunks of one role that are in no log. */
+interface Loose {
+  readonly role: Role;
+  readonly chunks: readonly Chunk[];
+}
+
+/** Messages that are complete, and the pieces of the one that is not. */
+class Joining {
+  readonly #complete: (readonly ChatMessage[] | Runs["between"])[] = [];
+  #pieces: (Run | Loose)[] = [];
+
+  add(runs: Runs | null): void {
+    if (runs === null) return;
+    this.addPiece(runs.first);
+    if (runs.last === null) return;
+    this.#close();
+    this.#complete.push(runs.between);
+    this.#pieces.push(runs.last);
   }
-  if (runRole !== null) messages.push(message(runRole, run));
-  return messages;
+
+  addPiece(piece: Run | Loose): void {
+    if (this.#pieces.at(-1)?.role !== piece.role) this.#close();
+    this.#pieces.push(piece);
+  }
+
+  messages(): Joined<ChatMessage> {
+    this.#close();
+    return new Joined(this.#complete);
+  }
+
+  #close(): void {
+    const [first, ...others] = this.#pieces;
+    if (first) this.#complete.push([message([first, ...others])]);
+    this.#pieces = [];
+  }
 }
 
-function message(role: Role, chunks: readonly Chunk[]): ChatMessage {
-  const first = chunks[0];
-  const known = first && messageOfFirst.get(first);
-  if (known && known.role === role && isSame(known.chunks, chunks)) return known;
-  const made = { role, chunks };
-  if (first) messageOfFirst.set(first, made);
-  return made;
+function message(pieces: readonly [Run | Loose, ...(Run | Loose)[]]): ChatMessage {
+  const [first, ...others] = pieces.filter(isRun);
+  if (first && others.length === pieces.length - 1) {
+    return (others.at(-1) ?? first).rendering.message([first, ...others]);
+  }
+  const chunks = pieces.flatMap((piece) =>
+    isRun(piece) ? piece.rendering.chunksOf(piece) : piece.chunks,
+  );
+  return { role: pieces[0].role, chunks };
 }
 
-function isSame(some: readonly Chunk[], others: readonly Chunk[]): boolean {
-  return some.length === others.length && some.every((chunk, index) => chunk === others[index]);
+function isRun(piece: Run | Loose): piece is Run {
+  return "rendering" in piece;
+}
+
+function growing({ accumulating }: TranscriptState): readonly RenderedChunk[] {
+  if (accumulating === null) return [];
+  const chunk = accumulatedChunk(accumulating);
+  return [{ seq: null, role: "assistant", chunk, provisional: true, streaming: true }];
 }

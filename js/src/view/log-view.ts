@@ -56,7 +56,7 @@ export class LogView {
     const { transcript, extensions } = state.live;
     const isLive = state.connection !== "saved" && state.connection !== "absent";
     this.#sections = selectSections({
-      chunks: selectChunks(transcript),
+      chunks: [...selectChunks(transcript)],
       settled: (stepId, toolCallId) => extensions.settledTools.get(stepId, toolCallId),
       isGenerating: transcript.generating && isLive,
     });
