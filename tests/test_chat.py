@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -320,6 +322,11 @@ class NoRetry:
 def test_a_missing_bundle_names_the_build_command(tmp_path):
     with pytest.raises(BundleMissingError, match="npm run build"):
         load_bundle(tmp_path)
+
+
+def test_a_process_that_made_a_chat_ends_by_itself():
+    script = "import dispatch_nb as dn; dn.Chat(store=':memory:').send('Hello').result(30)"
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
 
 
 def test_the_exported_names_are_the_declared_ones():

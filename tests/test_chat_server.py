@@ -139,7 +139,8 @@ def test_a_429_is_retried_shown_and_then_told(server: Aimock, path: Path) -> Non
     assert list(chat.chunks.chunk_type) == ["text", "error"]
     server.chaos()
     assert chat.send("Hello").result(20).text == "Good day to you."
-    assert [m["role"] for m in server.requests()[-1]["messages"]] == ["user", "user"]
+    (message,) = server.requests()[-1]["messages"]
+    assert message == {"role": "user", "content": "Hello\n\nHello"}
 
 
 def test_a_cut_stream_keeps_the_partial_text_and_is_an_error(path: Path) -> None:
