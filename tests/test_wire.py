@@ -118,6 +118,11 @@ def test_an_invalid_sample_is_refused(sample, written):
         ),
         (
             p.parse_chunk,
+            {**CALL, "input": [-(10**400)]},
+            "Chunk: field 'input' must not contain a number beyond 1.79e308.",
+        ),
+        (
+            p.parse_chunk,
             {**CALL, "input": {"a": {1, 2}}},
             "Chunk: field 'input' must be JSON, not a Python set.",
         ),

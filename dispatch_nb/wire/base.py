@@ -83,10 +83,14 @@ def _finite_json(value: object, depth: int = 0) -> object:
     pydantic's own JSON type lets NaN and Infinity through, which no JSON reader takes, and
     nests deeper than it can write.
     """
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return mend_surrogates(value)
+    if isinstance(value, int):
+        if not _is_double(value):
+            raise PydanticCustomError("json_number", "must not contain a number beyond 1.79e308")
+        return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise PydanticCustomError("json_number", "must not contain NaN or Infinity")
@@ -106,6 +110,15 @@ def _finite_json(value: object, depth: int = 0) -> object:
     raise PydanticCustomError(
         "json_value", "must be JSON, not a Python {kind}", {"kind": type(value).__name__}
     )
+
+
+def _is_double(value: int) -> bool:
+    """Return whether a reader whose numbers are doubles, such as a browser, sees a number."""
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 if TYPE_CHECKING:
