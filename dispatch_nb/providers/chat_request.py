@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ..engine.contracts import ProviderOptions, Tool
@@ -31,7 +32,6 @@ _LONGEST_NAME = 64
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _NO_IMAGE = "(an image that cannot be sent from here)"
 _NO_OUTPUT = "(no output)"
-_UNWRITABLE = "(arguments that cannot be written as JSON)"
 
 
 def request_body(
@@ -154,12 +154,10 @@ def _arguments(given: Any) -> str:
     """Return arguments as the text of a JSON object, also where the model's own were none."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return "{}"
-    try:
-        written = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    written = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    with suppress(ValueError, RecursionError):
         if isinstance(json.loads(written, parse_constant=_refuse), dict):
             return written
-    except (ValueError, RecursionError):
-        written = given if isinstance(given, str) else _UNWRITABLE
     return json.dumps({"invalid_arguments": written[:_HINT_LENGTH]}, ensure_ascii=False)
 
 

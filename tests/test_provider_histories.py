@@ -1,0 +1,304 @@
+"""What goes to a provider is what strict servers take, whatever a conversation went through.
+
+Conversations are kept in a real store, either written into it as they are or held by a real
+conversation with a provider that does anything a provider may do.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from pydantic import MISSING
+
+from dispatch_nb.compose import open_conversation
+from dispatch_nb.conversation.local import LocalConversation
+from dispatch_nb.engine.contracts import (
+    Failure,
+    Finish,
+    ProviderEvent,
+    ProviderOptions,
+    ReasoningDelta,
+    TextDelta,
+    Tool,
+    ToolCall,
+)
+from dispatch_nb.engine.retry import BackoffRetry
+from dispatch_nb.errors import DispatchError, MessageError
+from dispatch_nb.providers.chat_request import convert_messages, request_body
+from dispatch_nb.providers.chat_rules import chat_violations
+from dispatch_nb.store import Store
+from dispatch_nb.transcript.reconcile import reconcile
+from dispatch_nb.wire.conversation import (
+    ChatMessage,
+    Chunk,
+    ErrorChunk,
+    ImageChunk,
+    SystemChunk,
+    TextChunk,
+    ThinkingChunk,
+    ToolCallChunk,
+    ToolResultChunk,
+)
+from tests.store_parts import Talk
+from tests.waiting import wait_until
+
+PROMPT = ChatMessage(role="user", chunks=[TextChunk(text="and now?")])
+
+usual_ids = st.sampled_from(["", "a", "b"])
+odd_ids = st.sampled_from([" ", "call00000", "call00001", "f.add:0", "x" * 41, "é"])
+call_ids = st.one_of(usual_ids, usual_ids, odd_ids)
+usual_names = st.sampled_from(["add", "fail", "hush"])
+names = st.one_of(usual_names, st.sampled_from(["gone", "", "f.add", "é", "n" * 70]))
+inputs = st.sampled_from(
+    [None, {}, {"a": 1}, [1], 5, "", '{"a": 1}', '{"a": ', "[1]", "NaN", True, {"a": 10**300}]
+)
+texts = st.sampled_from(["", " ", "\n\n", "hello", "a\x00b", "1+2?", "é😀"])
+spoken = st.sampled_from(["hello", "  indented", "1+2?", "é😀"])
+steps = st.sampled_from([MISSING, MISSING, "s0", "s1"])
+urls = st.sampled_from(
+    ["", "/images/1.png", "https://example.org/a.png", "data:image/png;base64,iVBORw0KGgo="]
+)
+
+
+def build(kind: type[Chunk], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(kind, **fields)
+
+
+images = build(ImageChunk, url=urls)
+calls = build(ToolCallChunk, tool_call_id=call_ids, tool_name=names, input=inputs, step_id=steps)
+results = build(
+    ToolResultChunk,
+    tool_call_id=call_ids,
+    tool_name=names,
+    content=texts,
+    is_error=st.booleans(),
+    step_id=steps,
+)
+said = st.one_of(
+    build(TextChunk, text=texts),
+    build(ThinkingChunk, text=texts),
+    build(ErrorChunk, message=texts),
+    calls,
+    calls,
+    images,
+)
+
+
+def messages_of(role: str, chunks: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[ChatMessage]:
+    return st.builds(ChatMessage, role=st.just(role), chunks=chunks)
+
+
+# A prompt is never blank; it may be an image alone, or have one in front.
+prompts = messages_of(
+    "user",
+    st.one_of(
+        build(TextChunk, text=spoken).map(lambda chunk: [chunk]),
+        images.map(lambda chunk: [chunk]),
+        st.tuples(images, build(TextChunk, text=texts)).map(list),
+    ),
+)
+later = st.one_of(
+    prompts,
+    messages_of("user", st.lists(build(TextChunk, text=texts), max_size=2)),
+    messages_of("assistant", st.lists(said, max_size=4)),
+    messages_of("assistant", st.lists(said, max_size=4)),
+    messages_of("tool", st.lists(results, min_size=1, max_size=3)),
+    messages_of("tool", st.lists(results, min_size=1, max_size=1)),
+    messages_of("system", st.lists(build(SystemChunk, text=texts), max_size=2)),
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[ChatMessage]:
+    """Return anything a store takes that a person began."""
+    return [draw(prompts), *draw(st.lists(later, max_size=12))]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("histories") / "lab.db") as opened:
+        yield opened
+
+
+numbers = itertools.count()
+
+
+def text_of(messages: Sequence[dict[str, Any]], role: str) -> str:
+    found = []
+    for message in messages:
+        content = message["content"]
+        if message["role"] == role and content is not None:
+            parts = content if isinstance(content, list) else [{"text": content}]
+            found += [part.get("text", "") for part in parts]
+    return "\n".join(found)
+
+
+def assert_in_order(wanted: Sequence[str], text: str) -> None:
+    place = 0
+    for each in wanted:
+        place = text.find(each, place)
+        assert place >= 0, f"{each!r} is not where it was said in {text!r}"
+        place += len(each)
+
+
+@given(conversations(), st.sampled_from([None, "", "Be brief."]))
+def test_any_stored_conversation_goes_out_as_a_history_that_strict_servers_take(
+    store: Store, messages: list[ChatMessage], system: str | None
+):
+    talk = Talk(store, f"stored-{next(numbers)}")
+    for message in messages:
+        if message.chunks:
+            talk.say(message)
+    stored = store.messages(talk.id)
+    repaired = reconcile([*stored, PROMPT])
+    sent = convert_messages(repaired, system)
+    assert chat_violations({"messages": sent}) == []
+    assert reconcile(repaired) == repaired
+    assert sent[-1]["role"] == "user"
+
+    for role in ("user", "assistant"):
+        wanted = [
+            chunk.text
+            for message in stored
+            for chunk in message.chunks
+            if message.role == role and isinstance(chunk, TextChunk) and chunk.text.strip()
+        ]
+        assert_in_order(wanted, text_of(sent, role))
+    made = [
+        chunk.tool_name
+        for message in stored
+        for chunk in message.chunks
+        if message.role == "assistant" and isinstance(chunk, ToolCallChunk)
+    ]
+    named = [call["function"]["name"] for each in sent for call in each.get("tool_calls", ())]
+    assert len(named) == len(made)
+    assert all(one == other for one, other in zip(named, made, strict=True) if other == "add")
+    event(f"{len(made)} calls")
+
+
+def in_step(step_id: str, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return messages whose calls and results all belong to one step."""
+    return [
+        message.model_copy(
+            update={
+                "chunks": [
+                    chunk.model_copy(update={"step_id": step_id})
+                    if isinstance(chunk, ToolCallChunk | ToolResultChunk)
+                    else chunk
+                    for chunk in message.chunks
+                ]
+            }
+        )
+        for message in messages
+    ]
+
+
+@given(st.lists(later, max_size=8), st.lists(later, max_size=8))
+def test_a_history_that_grows_is_repaired_as_its_beginning_was(
+    beginning: list[ChatMessage], rest: list[ChatMessage]
+):
+    before, after = in_step("s0", beginning), in_step("s1", rest)
+    repaired, grown = reconcile(before), reconcile([*before, *after])
+    assert grown[: len(repaired)] == repaired
+    assert reconcile([*repaired, *after]) == grown
+
+
+def add(a: int = 0) -> int:
+    """Add nothing."""
+    return a
+
+
+def fail() -> str:
+    """Fail."""
+    raise RuntimeError("no")
+
+
+def hush() -> str:
+    """Say nothing."""
+    return ""
+
+
+CLOSING: Sequence[Any] = [TextDelta("Done."), Finish("stop")]
+
+
+class Anything:
+    """A provider that does what its scripts say; the last words of each script end the turn."""
+
+    id = "anything"
+
+    def __init__(self, scripts: Sequence[Sequence[Any]]) -> None:
+        self.scripts: Iterator[Sequence[Any]] = iter(scripts)
+        self.sent: list[dict[str, Any]] = []
+        self.acts: dict[str, Callable[[], object]] = {}
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
+    ) -> AsyncIterator[ProviderEvent]:
+        self.sent.append(request_body("m", messages, tools, options))
+        for item in next(self.scripts, CLOSING):
+            if isinstance(item, Exception):
+                raise item
+            if isinstance(item, str):
+                self.acts[item]()
+            else:
+                yield item
+
+
+provider_events = st.one_of(
+    st.builds(TextDelta, texts),
+    st.builds(ReasoningDelta, texts),
+    st.builds(ToolCall, call_ids, names, inputs),
+    st.builds(ToolCall, call_ids, names, st.sampled_from([{"a": float("nan")}, 10**5_000])),
+    st.sampled_from(
+        ["steer", "stop", Failure("refused", code="400"), OSError("broke off"), Finish("odd")]
+    ),
+)
+
+
+@given(st.lists(st.lists(provider_events, max_size=5), max_size=5), st.integers(1, 3))
+def test_every_request_of_a_conversation_that_goes_wrong_is_one_that_strict_servers_take(
+    store: Store, scripts: list[list[Any]], turns: int
+):
+    provider = Anything(scripts)
+    conversation = open_conversation(
+        provider,
+        tools=[add, fail, hush],
+        system="Be brief.",
+        store=store,
+        conversation_id=f"held-{next(numbers)}",
+        max_steps=4,
+        retry=BackoffRetry(delays_ms=()),
+    )
+    steered: list[Future[bool]] = []
+
+    def steer() -> None:
+        with suppress(MessageError):  # after a stop there is nothing to steer
+            steered.append(conversation.steer("wait"))
+
+    provider.acts = {"steer": steer, "stop": conversation.stop}
+    for _ in range(turns):
+        play(conversation, steered)
+    assert len(provider.sent) >= turns
+    for body in provider.sent:
+        assert chat_violations(body) == []
+    for one, other in itertools.pairwise(provider.sent):
+        # What a server has cached stays valid: only the last message may have grown.
+        kept = one["messages"][:-1]
+        assert other["messages"][: len(kept)] == kept
+    stored = reconcile([*store.messages(conversation.id), PROMPT])
+    assert chat_violations({"messages": convert_messages(stored)}) == []
+
+
+def play(conversation: LocalConversation, steered: list[Future[bool]]) -> None:
+    with suppress(DispatchError):
+        conversation.send("go").result(20)
+    for taken in steered:
+        taken.result(20)
+    wait_until(lambda: conversation.status == "idle")
