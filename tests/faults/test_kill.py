@@ -1,0 +1,241 @@
+"""A process is killed at random moments of its turns; nothing that it had shown is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dispatch_nb.compose import open_conversation
+from dispatch_nb.conversation.local import LocalConversation
+from dispatch_nb.engine.contracts import Finish, ProviderEvent, ProviderOptions, TextDelta, Tool
+from dispatch_nb.frames import chunks_frame, steps_frame, tool_calls_frame, turns_frame
+from dispatch_nb.providers.chat_request import request_body
+from dispatch_nb.providers.chat_rules import chat_violations
+from dispatch_nb.store import EventRow, Store
+from dispatch_nb.transcript.live import fold_live, initial_live
+from dispatch_nb.transcript.state import flushed
+from dispatch_nb.wire.conversation import (
+    ChatMessage,
+    Chunk,
+    TextChunk,
+    ThinkingChunk,
+    ToolCallChunk,
+    ToolResultChunk,
+)
+from dispatch_nb.wire.parse import parse_live_event
+from tests.faults.script import (
+    Saying,
+    ScriptedTurn,
+    assert_prefix,
+    assert_prefix_of_turns,
+    make_script,
+)
+from tests.store_parts import assert_gap_free
+
+FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
+KILLS = 200 if FULL else 12
+# Processes that stand ready, so that starting one costs no waiting.
+AHEAD = 2
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Strict:
+    """A provider that refuses what a strict server would, and else says yes."""
+
+    id: str = "strict"
+    requests: list[list[ChatMessage]] = field(default_factory=list)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
+    ) -> AsyncIterator[ProviderEvent]:
+        self.requests.append(list(messages))
+        violations = chat_violations(request_body("strict", messages, tools, options))
+        if violations:
+            raise AssertionError(violations)
+        yield TextDelta("Yes.")
+        yield Finish("stop")
+
+
+def start(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.faults.talker", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=ROOT,
+    )
+    return process
+
+
+def ready_processes(folder: Path, count: int) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    paths = [folder / f"{number}.db" for number in range(count)]
+    started = [(path, start(path)) for path in paths[:AHEAD]]
+    try:
+        for path in [*paths[AHEAD:], *[None] * AHEAD]:
+            mine, process = started.pop(0)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield mine, process
+            if path is not None:
+                started.append((path, start(path)))
+    finally:
+        for _, process in started:
+            process.kill()
+            process.communicate()
+
+
+def kill_in_the_middle(
+    process: subprocess.Popen[str], seed: int, script: list[ScriptedTurn]
+) -> list[EventRow]:
+    """Let a process talk, kill it at the seed's moment, and return what it had reported."""
+    source = random.Random(f"{seed} kill")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    moment = source.randrange(sum(turn.event_count for turn in script))
+    process.stdin.write(f"{seed}\n")
+    process.stdin.flush()
+    lines = [process.stdout.readline() for _ in range(moment)]
+    # Most moments lie in the writing of the next event or in the pause before it.
+    time.sleep(source.choice([0, 0, source.uniform(0, 0.005), source.uniform(0, 0.03)]))
+    process.kill()
+    rest, _ = process.communicate(timeout=30)
+    lines += rest.splitlines(keepends=True)
+    return [event_row(line) for line in lines if line.endswith("\n")]
+
+
+def event_row(line: str) -> EventRow:
+    n, at_us, mono_us, event = json.loads(line)
+    return EventRow(n, at_us, mono_us, parse_live_event(event))
+
+
+def saying(role: str, chunk: Chunk) -> Saying:
+    match chunk:
+        case TextChunk() | ThinkingChunk():
+            return role, chunk.type, chunk.text
+        case ToolCallChunk():
+            return role, chunk.type, chunk.tool_call_id
+        case ToolResultChunk():
+            return role, chunk.type, chunk.content
+        case _:
+            raise AssertionError(chunk)
+
+
+def shown(rows: Sequence[EventRow]) -> list[Saying]:
+    live = initial_live()
+    for row in rows:
+        live = fold_live(live, row.event)
+    stored = [saying(item.role, item.chunk) for item in live.transcript.committed]
+    return stored + [saying(entry.role, entry.chunk) for entry in flushed(live.transcript)]
+
+
+def ends(path: Path) -> tuple[int, int]:
+    """Return the ends of the chunks and of the log, as a killed process left them."""
+    with closing(sqlite3.connect(path)) as database:
+        row = database.execute("SELECT last_seq, last_n FROM conversations").fetchone()
+    return row or (0, 0)
+
+
+def assert_whole(conversation: LocalConversation, script: list[ScriptedTurn], seq: int) -> None:
+    """Check the log of a conversation that was just recovered; `seq` was its end before."""
+    store = conversation.store
+    chunks = assert_gap_free(store)
+    frame = chunks_frame(store, "c")
+    said = [saying(item.role, item.chunk) for item in chunks]
+    assert_prefix_of_turns(list(zip(frame["turn_id"], said, strict=True)), script)
+    assert list(conversation.live.transcript.committed) == chunks
+    assert not conversation.live.transcript.provisional
+    events = conversation.events()
+    turns = turns_frame(store, "c")
+    for turn_id, status, bound in zip(
+        turns["turn_id"], turns["status"], turns["is_lower_bound"], strict=True
+    ):
+        mine = [
+            row.event
+            for row in events
+            if row.event.type != "status" and row.event.turn_id == turn_id
+        ]
+        assert [event.type for event in mine[-2:]] == ["done", "turn-sealed"]
+        reason = mine[-2].reason if mine[-2].type == "done" else None
+        assert status == ("completed" if reason == "stop" else reason)
+        assert bound == (status == "interrupted")
+        assert status == "completed" or turn_id == turns["turn_id"].iloc[-1]
+    marked = frame["is_interrupted"]
+    was_interrupted = len(turns) > 0 and turns["status"].iloc[-1] == "interrupted"
+    recovered = (frame["seq"] > seq) & (frame["role"] != "user") & was_interrupted
+    assert list(marked) == list(recovered)
+    steps = steps_frame(store, "c")
+    assert set(frame["step_id"].dropna()) <= set(steps["step_id"])
+    assert (steps["raw_finish_reason"] == "interrupted").sum() == int(recovered.any())
+    calls = tool_calls_frame(store, "c")
+    assert list(calls["tool_call_id"]) == [c for _, kind, c in said if kind == "tool-call"]
+    assert not calls["status"].isin(["running", "pending"]).any()
+
+
+def assert_recovered(path: Path, script: list[ScriptedTurn], reported: list[EventRow]) -> str:
+    """Open what a killed process left, check all of it, go on; return how its turn ended."""
+    if not path.exists() or ends_of_nothing(path):
+        assert reported == []
+        return "never began"
+    seq, n = ends(path)
+    strict = Strict()
+    conversation = open_conversation(strict, store=path, conversation_id="c")
+    assert conversation.events()[: len(reported)] == reported
+    assert n >= len(reported)
+    assert_whole(conversation, script, seq)
+    said = [saying(item.role, item.chunk) for item in conversation.history().chunks]
+    assert_prefix(shown(reported), said)
+    statuses = list(turns_frame(conversation.store, "c")["status"])
+    if statuses:
+        assert conversation.title == script[0].prompt
+    turn = conversation.send("And now?").result(30)
+    assert (turn.finish_reason, turn.text) == ("stop", "Yes.")
+    assert len(strict.requests) == 1
+    chunks = assert_gap_free(conversation.store)
+    assert [saying(item.role, item.chunk) for item in chunks[: len(said)]] == said
+    assert len(chunks) == len(said) + 2
+    before = conversation.events()
+    conversation.store.close()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    with Store(path) as store:
+        assert store.events("c") == before
+    return statuses[-1] if statuses else "no turn"
+
+
+def ends_of_nothing(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if "conversations" not in tables:
+            return True
+        (count,) = database.execute("SELECT count(*) FROM conversations").fetchone()
+    return bool(count == 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not a thing of Windows")
+def test_nothing_that_was_shown_is_lost_when_the_process_is_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes: dict[str, int] = {}
+    seen = 0
+    for seed, (path, process) in enumerate(ready_processes(tmp_path, KILLS)):
+        script = make_script(seed)
+        reported = kill_in_the_middle(process, seed, script)
+        outcome = assert_recovered(path, script, reported)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        seen += len(reported)
+    with capsys.disabled():
+        print(f"\n{KILLS} kills, {seen} events had been shown, 0 lost: {outcomes}")
+    assert outcomes.get("interrupted", 0) > KILLS / 2
