@@ -14,14 +14,23 @@ import type {
   UserMessageEvent,
 } from "../wire/types";
 import { flushed, type TranscriptState } from "./state";
+import { foldTracked } from "./sync-fold";
 
 /**
  * Return the state after `event`; `state` stays as it is.
  *
  * An event that is no part of the transcript, or of a kind nobody knows, returns the very
- * same object. Events are not told apart by conversation: that is the caller's part.
+ * same object. Events are not told apart by conversation: that is the caller's part. A state
+ * that went through the functions of `sync.ts` does not show again what an event brings and
+ * a history read brought before.
  */
 export function foldEvent(state: TranscriptState, event: LiveEvent): TranscriptState {
+  return state.sync === undefined
+    ? fold(state, event)
+    : foldTracked(state, state.sync, event, fold);
+}
+
+function fold(state: TranscriptState, event: LiveEvent): TranscriptState {
   switch (event.type) {
     case "text-delta":
       return extend(state, "text", event.turnId, event.delta);

@@ -19,10 +19,15 @@ import { accumulatedChunk, type TranscriptState } from "./state";
 
 export { Joined, type RenderedChunk } from "./rendering";
 
-/** Return committed chunks, then provisional ones, then the one that still grows. */
+/**
+ * Return committed chunks, then provisional ones, then the one that still grows.
+ *
+ * Prompts that no turn has claimed yet come last.
+ */
 export function selectChunks(state: TranscriptState): Joined<RenderedChunk> {
   const { committed, provisional } = state;
-  return new Joined([renderedChunks(committed), renderedChunks(provisional), growing(state)]);
+  const logs = [renderedChunks(committed), renderedChunks(provisional)];
+  return new Joined([...logs, growing(state), echoes(state)]);
 }
 
 /**
@@ -36,7 +41,9 @@ export function selectMessages(state: TranscriptState): Joined<ChatMessage> {
   const joining = new Joining();
   joining.add(runsOf(state.committed));
   joining.add(runsOf(state.provisional));
-  for (const { role, chunk } of growing(state)) joining.addPiece({ role, chunks: [chunk] });
+  for (const { role, chunk } of [...growing(state), ...echoes(state)]) {
+    joining.addPiece({ role, chunks: [chunk] });
+  }
   return joining.messages();
 }
 
@@ -96,4 +103,12 @@ function growing({ accumulating }: TranscriptState): readonly RenderedChunk[] {
   if (accumulating === null) return [];
   const chunk = accumulatedChunk(accumulating);
   return [{ seq: null, role: "assistant", chunk, provisional: true, streaming: true }];
+}
+
+function echoes({ sync }: TranscriptState): readonly RenderedChunk[] {
+  const open = sync?.echoes.filter(({ row }) => row === null) ?? [];
+  return open.map(({ text }) => {
+    const chunk: Chunk = { type: "text", text };
+    return { seq: null, role: "user", chunk, provisional: true, streaming: false };
+  });
 }

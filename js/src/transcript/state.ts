@@ -9,6 +9,7 @@ import type {
   Usage,
 } from "../wire/types";
 import { Log } from "./log";
+import type { SyncState } from "./sync-state";
 
 /**
  * The transcript of one conversation: stored chunks, then what still has no `seq`.
@@ -16,7 +17,8 @@ import { Log } from "./log";
  * Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
  * `generating` says that a turn runs; `providerRetry` is the announced retry that has not
  * begun yet. Stored chunks below `hiddenBeforeSeq` were unloaded (0: none were), and
- * `hiddenThinkingCount` of them hold thinking.
+ * `hiddenThinkingCount` of them hold thinking. `sync` is what the functions of `sync.ts`
+ * remember, towards a backend that does not announce what it stores.
  */
 export interface TranscriptState {
   readonly committed: Log<StoredChunk>;
@@ -30,6 +32,7 @@ export interface TranscriptState {
   readonly providerRetry: ProviderRetryEvent | null;
   readonly hiddenBeforeSeq: number;
   readonly hiddenThinkingCount: number;
+  readonly sync?: SyncState;
 }
 
 /** Return the state before any event. */

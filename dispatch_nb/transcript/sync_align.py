@@ -1,0 +1,280 @@
+"""Which stored chunk each chunk of the turns at hand has become.
+
+Within a turn the order of both is the same, so turns are compared step by step; where a
+turn begins among the stored chunks is decided for all turns together, by the least cost.
+
+Source: the Dispatch transcript contract, D.4 and D.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..wire.conversation import TextChunk, ThinkingChunk, ToolCallChunk, ToolResultChunk
+from .log import Log
+from .state import Accumulating, Provisional
+from .sync_state import Echo, Row, SyncState, Track, index_after, is_error, is_silent, is_twin
+
+__all__ = ["Advance", "advance", "align", "align_echoes"]
+
+# Costs of a reading; only their order matters.
+IMPOSSIBLE = 1000.0
+CONTRADICTION = 2000.0
+FAILED_TURN_IS_STORED = 100.0
+LATE_CHUNK = 20.0
+UNKNOWN_TURN_BETWEEN = 5.0
+UNEXPLAINED_ROWS = 4.0
+DIED_UNSTORED = 0.3
+CUT_OFF = 0.2
+OLDER_THAN_ITS_ECHO = 0.4
+UNPROVEN = 0.1
+LATER_CHOICE = 0.05
+UNSTORED_CALL = 0.02
+UNSTORED_PROMPT = 0.5
+UNSTORED_REMARK = 0.01
+NOT_STORED_YET = 1.0
+
+
+class Advance(NamedTuple):
+    """How far a track could be compared with the rows.
+
+    `open_twin` is the text of the row that begins with the text still streaming; `proof`
+    says that a tool call or result of this very step was among the twins.
+    """
+
+    track: Track
+    cost: float
+    open_twin: str | None
+    proof: bool
+
+
+def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advance:
+    """Compare the rest of the track with the rows behind its cursor."""
+    if growing is not None and growing.turn_id != track.turn_id:
+        growing = None
+    at, taken, cursor = index_after(rows, track.cursor), track.taken, track.cursor
+    skipped = list(track.skipped)
+    entries, count = track.entries, len(track.entries)
+    cost, proof = 0.0, False
+    open_twin: str | None = None
+    steered: tuple[int, int, int] | None = None
+    while at < len(rows):
+        row = rows[at]
+        if row.turn_id is not None and row.turn_id != track.turn_id:
+            break
+        if is_silent(row):
+            at += 1
+            continue
+        is_prompt_of_another = row.stored.role == "user"
+        if taken < count:
+            entry = entries[taken]
+            may_grow = taken == count - 1 and growing is None and not track.ended
+            if is_twin(entry, row.stored, prefix=may_grow):
+                proof = proof or _names_its_step(entry)
+                if entry.role == "user":
+                    steered = (taken, at, cursor)
+                cursor = row.stored.seq
+                at += 1
+            elif _may_be_unstored(track, taken, entry):
+                is_call = not is_error(entry) and entry.role != "user"
+                cost += UNSTORED_CALL if is_call else UNSTORED_REMARK
+                skipped.append(entry)
+            elif steered is not None and not is_prompt_of_another:
+                # It was the next prompt of the same text: the steering is not stored.
+                taken, at, cursor = steered
+                steered = None
+                skipped.append(entries[taken])
+            else:
+                cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
+                break
+            taken += 1
+        elif growing is not None:
+            entry = Provisional("assistant", growing.to_chunk(), growing.turn_id)
+            if is_twin(entry, row.stored, prefix=True):
+                chunk = row.stored.chunk
+                open_twin = chunk.text if isinstance(chunk, TextChunk | ThinkingChunk) else None
+            else:
+                cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
+            break
+        else:
+            if track.ended and not is_prompt_of_another:
+                cost += LATE_CHUNK
+            break
+    if at >= len(rows) and track.complete:
+        missing = enumerate(entries[taken:], taken)
+        cost += CONTRADICTION * any(not _may_be_unstored(track, *each) for each in missing)
+    moved = track._replace(taken=taken, cursor=cursor, skipped=tuple(skipped))
+    return Advance(moved, cost, open_twin, proof)
+
+
+def _names_its_step(entry: Provisional) -> bool:
+    chunk = entry.chunk
+    return isinstance(chunk, ToolCallChunk | ToolResultChunk) and isinstance(chunk.step_id, str)
+
+
+def _may_be_unstored(track: Track, number: int, entry: Provisional) -> bool:
+    """Tell whether a backend may leave the entry out: D.4.3."""
+    if entry.role == "user":
+        return number > 0
+    if isinstance(entry.chunk, ToolCallChunk | ToolResultChunk):
+        return number >= track.proven
+    return is_error(entry)
+
+
+def align(sync: SyncState, growing: Accumulating | None) -> tuple[Track, ...]:
+    """Return the tracks where all of them together fit the rows best."""
+    return _Aligner(sync, growing).best(0, 0, sync.exact).tracks
+
+
+class _Reading(NamedTuple):
+    cost: float
+    lateness: int
+    tracks: tuple[Track, ...]
+    matched: bool
+
+
+class _Aligner:
+    def __init__(self, sync: SyncState, growing: Accumulating | None) -> None:
+        self._rows = sync.rows
+        self._tracks = sync.tracks
+        self._growing = growing
+        self._found: dict[tuple[int, int, bool], _Reading] = {}
+
+    def best(self, number: int, at: int, anchored: bool) -> _Reading:
+        """Return the best reading of the tracks from `number` on, in the rows from `at` on.
+
+        `anchored` says that the row at `at` follows the last chunk of a known turn.
+        """
+        key = (number, at, anchored)
+        if key not in self._found:
+            self._found[key] = self._compute(number, at, anchored)
+        return self._found[key]
+
+    def _compute(self, number: int, at: int, anchored: bool) -> _Reading:
+        if number == len(self._tracks):
+            return _Reading(0.0, 0, (), matched=False)
+        track = self._tracks[number]
+        rest = self.best(number + 1, at, anchored and not track.replayed)
+        cost = self._cost_of_none(track, at, anchored, rest)
+        unmatched = track._replace(start=None, taken=0, cursor=0, skipped=(), has_rivals=False)
+        best = _Reading(cost + rest.cost, -1, (unmatched, *rest.tracks), rest.matched)
+        beginnings = list(self._beginnings(track, at, anchored))
+        for begun, gap in beginnings:
+            for reading in self._continued(number, begun, gap):
+                prefers_late = track.replayed or not anchored
+                later = prefers_late and reading.lateness >= best.lateness
+                if reading.cost < best.cost or (reading.cost == best.cost and later):
+                    best = reading
+        if len(beginnings) > 1:
+            mine = best.tracks[0]._replace(has_rivals=True)
+            best = best._replace(tracks=(mine, *best.tracks[1:]))
+        return best
+
+    def _continued(self, number: int, begun: Advance, gap: float) -> Iterator[_Reading]:
+        endings = [begun]
+        shortened = _without_last_steering(begun)
+        if shortened is not None:
+            endings.append(shortened)
+        unproven = 0.0 if begun.proof else UNPROVEN
+        for track, cost, _, _ in endings:
+            rest = self.best(number + 1, index_after(self._rows, track.cursor), True)
+            failed = FAILED_TURN_IS_STORED if track.failed else 0.0
+            total = cost + gap + failed + unproven + rest.cost
+            yield _Reading(total, track.start or 0, (track, *rest.tracks), matched=True)
+
+    def _beginnings(self, track: Track, at: int, anchored: bool) -> Iterator[tuple[Advance, float]]:
+        """Yield the track advanced from each row where it may begin, with the gap's cost."""
+        if not track.entries:
+            return
+        first = track.entries[0]
+        may_grow = len(track.entries) == 1 and first.role != "user" and not track.ended
+        gap = 0.0
+        for index in range(at, len(self._rows)):
+            row = self._rows[index]
+            is_mine = row.turn_id == track.turn_id
+            is_pinned = track.pin in (None, row.stored.seq)
+            may_be = row.turn_id is None and is_pinned
+            if (may_be or is_mine) and is_twin(first, row.stored, prefix=may_grow):
+                begun = track._replace(
+                    start=row.stored.seq,
+                    taken=1,
+                    cursor=row.stored.seq,
+                    skipped=(),
+                    has_rivals=False,
+                )
+                done = advance(begun, self._rows, self._growing)
+                if is_mine or done.proof or self._is_credible(track, index, anchored):
+                    older = OLDER_THAN_ITS_ECHO * (row.stored.seq <= track.after)
+                    yield done, 0.0 if done.proof or is_mine else gap + older
+            if is_mine:
+                return
+            if not is_silent(row) and not track.replayed:
+                is_old = track.known is None or row.stored.seq <= track.known
+                gap = UNKNOWN_TURN_BETWEEN if anchored else gap if is_old else LATER_CHOICE
+
+    def _is_credible(self, track: Track, index: int, anchored: bool) -> bool:
+        """Tell whether the prompt may be the one at `index`, as far as nothing proves it."""
+        if self._rows[index].stored.seq <= track.after:
+            return track.required
+        is_known_to_be_in = anchored or track.replayed or track.required
+        return is_known_to_be_in or not is_doubtful(self._rows, track.known, index)
+
+    def _cost_of_none(self, track: Track, at: int, anchored: bool, rest: _Reading) -> float:
+        if track.failed or not track.entries:
+            return 0.0
+        if track.required:
+            return IMPOSSIBLE
+        if rest.matched:
+            return IMPOSSIBLE if track.started else UNSTORED_PROMPT
+        is_next = anchored and not track.replayed
+        if not is_next or all(map(is_silent, self._rows[at:])):
+            return NOT_STORED_YET
+        return UNEXPLAINED_ROWS if track.started else DIED_UNSTORED
+
+
+def is_doubtful(rows: Log[Row], known: int | None, index: int) -> bool:
+    """Tell whether the prompt at `index` may be an older one with the same text.
+
+    It was read before the turn's prompt was seen, and has been answered already.
+    """
+    if known is None:
+        known = rows[-1].stored.seq
+    if rows[index].stored.seq > known:
+        return False
+    later = (rows[later] for later in range(index + 1, len(rows)))
+    return any(row.stored.seq <= known and not is_silent(row) for row in later)
+
+
+def _without_last_steering(begun: Advance) -> Advance | None:
+    """Return the reading in which a steering text that came last was not stored."""
+    track = begun.track
+    last = track.taken - 1
+    if last < 1 or begun.open_twin is not None:
+        return None
+    entry = track.entries[last]
+    if entry.role != "user" or (track.skipped and track.skipped[-1] is entry):
+        return None
+    shorter = track._replace(cursor=track.cursor - 1, skipped=(*track.skipped, entry))
+    return begun._replace(track=shorter, cost=begun.cost + UNSTORED_REMARK)
+
+
+def align_echoes(sync: SyncState) -> tuple[Echo, ...]:
+    """Return the echoes, each with the row that is its stored twin, if it has one."""
+    if not sync.echoes:
+        return ()
+    owners = {track.turn_id for track in sync.tracks}
+    taken = [(track.start, track.cursor) for track in sync.tracks if track.start is not None]
+    placed: list[Echo] = []
+    at = 0
+    for echo in sync.echoes:
+        found = None
+        for index in range(max(at, index_after(sync.rows, echo.after)), len(sync.rows)):
+            stored, turn_id = sync.rows[index]
+            is_same = stored.role == "user" and stored.chunk == TextChunk(text=echo.text)
+            is_free = turn_id not in owners and not any(a <= stored.seq <= b for a, b in taken)
+            if is_same and is_free and not is_doubtful(sync.rows, echo.known, index):
+                found, at = stored.seq, index + 1
+                break
+        placed.append(echo._replace(row=found))
+    return tuple(placed)

@@ -1,0 +1,234 @@
+"""Events folded into a transcript that remembers which chunks are stored.
+
+A history answer may be ahead of the events, so an event may bring what is shown already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..wire.events import TurnEvent, UserMessageEvent
+from ..wire.extensions import LiveEvent
+from .log import Log
+from .state import Provisional, TranscriptState
+from .sync_align import CUT_OFF, advance, align, align_echoes
+from .sync_state import Hidden, SyncState, Track, with_entry
+
+__all__ = ["fold_tracked", "frozen", "realigned", "restarted", "revealed", "with_new_rows"]
+
+MOST_TRACKS = 8
+
+
+def fold_tracked(
+    state: TranscriptState,
+    sync: SyncState,
+    event: LiveEvent,
+    fold: Callable[[TranscriptState, LiveEvent], TranscriptState],
+) -> TranscriptState:
+    """Return the state after `event`, without what is among the committed chunks already.
+
+    `fold` folds an event into a state that remembers nothing.
+    """
+    if event.type == "text-delta" or event.type == "reasoning-delta":
+        if sync.hidden is not None:
+            going_on = _hidden_extended(state, sync, sync.hidden, event.type, event.delta)
+            if going_on is not None:
+                return going_on
+        elif state.accumulating is not None:
+            longer = fold(state, event)
+            if longer.provisional is state.provisional:
+                return longer
+            return _with_event(state, longer, sync, event)
+    if isinstance(event, UserMessageEvent) and event.text:
+        if any(track.turn_id == event.turn_id and track.entries for track in sync.tracks):
+            state = restarted(state, sync, event.turn_id)
+            sync = state.sync or sync
+        sync = _with_turn(sync, event)
+    before = revealed(state, sync)
+    after = fold(before, event)
+    return state if after is before else _with_event(before, after, sync, event)
+
+
+def _hidden_extended(
+    state: TranscriptState, sync: SyncState, hidden: Hidden, kind: str, delta: str
+) -> TranscriptState | None:
+    """Return the state with hidden text that goes on as its twin does; None if it does not."""
+    growing, twin, offset = hidden
+    is_same_kind = (kind == "text-delta") == (growing.kind == "text")
+    if not is_same_kind or not twin.startswith(delta, offset):
+        return None
+    longer = Hidden(growing.extended(delta), twin, offset + len(delta))
+    return state._replace(generating=True, provider_retry=None, sync=sync._replace(hidden=longer))
+
+
+def revealed(state: TranscriptState, sync: SyncState) -> TranscriptState:
+    """Return the state with the text that streams, shown by its twin or not."""
+    if sync.hidden is None:
+        return state
+    return state._replace(accumulating=sync.hidden.growing)
+
+
+def _with_turn(sync: SyncState, event: UserMessageEvent) -> SyncState:
+    """Return the memory with the turn that `event` begins, still empty.
+
+    The oldest echo of its text is claimed.
+    """
+    known = next((track for track in sync.tracks if track.turn_id == event.turn_id), None)
+    if known is None:
+        known = Track(event.turn_id, Log(), after=sync.base, known=sync.known())
+        sync = sync._replace(tracks=(*sync.tracks, known))
+    if known.seen_before:
+        return sync
+    claimed = next(
+        (e for e in sync.echoes if e.text == event.text and e.client_message_id is None), None
+    )
+    if claimed is None:
+        return sync
+    echoes = list(sync.echoes)
+    echoes.remove(claimed)
+    known = known._replace(after=max(claimed.after, sync.base), known=claimed.known)
+    return sync._replace(echoes=tuple(echoes), tracks=_with_track(sync.tracks, known))
+
+
+def restarted(state: TranscriptState, sync: SyncState, turn_id: str) -> TranscriptState:
+    """Return the state without what events of the turn built; they are expected anew."""
+    growing = revealed(state, sync).accumulating
+    if growing is not None and growing.turn_id == turn_id:
+        state, sync = state._replace(accumulating=None), sync._replace(hidden=None)
+    return _shown(state, _with_restarted(sync, turn_id))
+
+
+def _with_restarted(sync: SyncState, turn_id: str) -> SyncState:
+    old = next((track for track in sync.tracks if track.turn_id == turn_id), None)
+    if old is None:
+        fresh = Track(turn_id, Log(), after=sync.base, known=sync.known(), replayed=True)
+        return sync._replace(tracks=(*sync.tracks, fresh))
+    again = Track(
+        turn_id,
+        Log(),
+        after=old.after,
+        known=old.known,
+        replayed=True,
+        seen_before=old.seen_before or bool(old.entries),
+        required=old.required,
+        pin=old.pin if old.start is None or old.has_rivals else old.start,
+    )
+    return sync._replace(tracks=_with_track(sync.tracks, again))
+
+
+def _with_event(
+    before: TranscriptState, after: TranscriptState, sync: SyncState, event: LiveEvent
+) -> TranscriptState:
+    """Return `after` with what the event built given to its turn, and compared with the rows."""
+    had_called = bool(sync.tracks) and sync.tracks[-1].called
+    tracks = sync.tracks
+    for entry in after.provisional[len(before.provisional) :]:
+        tracks = _with_entry(tracks, sync, entry)
+    growing = after.accumulating
+    if growing is not None and growing is not before.accumulating:
+        tracks = _with_owner(tracks, sync, growing.turn_id)
+    changed = sync._replace(tracks=_with_border(tracks, event), hidden=None)
+    if not tracks or not changed.rows:
+        return after._replace(sync=changed)
+    newest = changed.tracks[-1]
+    is_open = newest.start is None or newest.has_rivals
+    if event.type in _BORDERS or (is_open and newest.called and not had_called):
+        return realigned(after, changed)
+    if newest.start is None or changed.last_seq <= newest.cursor:
+        return after._replace(sync=changed)
+    return with_new_rows(after, changed)
+
+
+_BORDERS = frozenset({"user-message", "turn-start", "error", "done", "turn-sealed"})
+
+
+def _with_entry(
+    tracks: tuple[Track, ...], sync: SyncState, entry: Provisional
+) -> tuple[Track, ...]:
+    tracks = _with_owner(tracks, sync, entry.turn_id)
+    for track in reversed(tracks):
+        if track.turn_id == entry.turn_id:
+            return _with_track(tracks, with_entry(track, entry))
+    return tracks
+
+
+def _with_owner(tracks: tuple[Track, ...], sync: SyncState, turn_id: str) -> tuple[Track, ...]:
+    """Return the tracks with one for the turn, whose beginning was never seen if it is new."""
+    if any(track.turn_id == turn_id for track in tracks):
+        return tracks
+    return (*tracks, Track(turn_id, Log(), after=sync.base, known=sync.known(), replayed=True))
+
+
+def _with_track(tracks: tuple[Track, ...], changed: Track) -> tuple[Track, ...]:
+    if tracks[-1].turn_id == changed.turn_id:
+        return (*tracks[:-1], changed)
+    return tuple(changed if track.turn_id == changed.turn_id else track for track in tracks)
+
+
+def _with_border(tracks: tuple[Track, ...], event: LiveEvent) -> tuple[Track, ...]:
+    if not isinstance(event, TurnEvent) or event.type not in _BORDERS:
+        return tracks
+    track = next((each for each in tracks if each.turn_id == event.turn_id), None)
+    if track is None:
+        return tracks
+    match event.type:
+        case "turn-start":
+            track = track._replace(started=True, failed=False)
+        case "error":
+            track = track._replace(failed=not track.started)
+        case "done" | "turn-sealed":
+            track = track._replace(started=True, ended=True)
+        case _:
+            return tracks
+    return _with_track(tracks, track)
+
+
+def with_new_rows(state: TranscriptState, sync: SyncState) -> TranscriptState:
+    """Return the state after the newest turn was compared with the rows behind its cursor.
+
+    When that does not come out even, all turns are aligned anew.
+    """
+    growing = state.accumulating
+    done = advance(sync.tracks[-1], sync.rows, growing)
+    if done.cost >= CUT_OFF:
+        return realigned(state, sync)
+    return _shown(state, sync._replace(tracks=(*sync.tracks[:-1], done.track)), done.open_twin)
+
+
+def realigned(state: TranscriptState, sync: SyncState) -> TranscriptState:
+    """Return the state after all turns were aligned with the rows."""
+    excess = len(sync.tracks) - MOST_TRACKS
+    if excess > 0:
+        sync = frozen(sync, sync.tracks[:excess])
+    growing = state.accumulating
+    tracks = align(sync, growing)
+    open_twin = None
+    if growing is not None and tracks and tracks[-1].start is not None:
+        open_twin = advance(tracks[-1], sync.rows, growing).open_twin
+    return _shown(state, sync._replace(tracks=tracks), open_twin)
+
+
+def frozen(sync: SyncState, old: Iterable[Track]) -> SyncState:
+    """Return the memory with the oldest turns as they are now, never to be aligned again."""
+    old = tuple(old)
+    kept = (entry for track in old for entry in track.unstored())
+    base = max([sync.base, *(track.cursor for track in old)])
+    return sync._replace(frozen=(*sync.frozen, *kept), tracks=sync.tracks[len(old) :], base=base)
+
+
+def _shown(
+    state: TranscriptState, sync: SyncState, open_twin: str | None = None
+) -> TranscriptState:
+    """Return the state in which exactly what has no stored twin is provisional."""
+    growing, hidden = state.accumulating, sync.hidden
+    if growing is not None:
+        hidden = None
+    if growing is not None and open_twin is not None:
+        hidden = Hidden(growing, open_twin, len(growing.text))
+        growing = None
+    entries = (entry for track in sync.tracks for entry in track.unstored())
+    return state._replace(
+        provisional=Log([*sync.frozen, *entries]),
+        accumulating=growing,
+        sync=sync._replace(hidden=hidden, echoes=align_echoes(sync)),
+    )

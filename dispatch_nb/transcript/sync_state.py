@@ -1,0 +1,230 @@
+"""What a client of a foreign backend remembers, so that stored and live chunks can be told apart.
+
+Source: the Dispatch transcript contract, D.4 and D.6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..wire.conversation import (
+    ErrorChunk,
+    ImageChunk,
+    StoredChunk,
+    SystemChunk,
+    TextChunk,
+    ThinkingChunk,
+    ToolCallChunk,
+    ToolResultChunk,
+)
+from .log import Log
+
+if TYPE_CHECKING:
+    from .state import Accumulating, Provisional, TranscriptState
+
+__all__ = [
+    "Echo",
+    "Hidden",
+    "Row",
+    "SyncState",
+    "Track",
+    "index_after",
+    "is_error",
+    "is_silent",
+    "is_twin",
+    "tracked",
+    "with_entry",
+]
+
+
+class Row(NamedTuple):
+    """A stored chunk that a turn at hand may own, and its turn where the backend says so."""
+
+    stored: StoredChunk
+    turn_id: str | None
+
+
+class Echo(NamedTuple):
+    """A prompt that its sender sees at once and that no turn has claimed yet.
+
+    Its stored twin, if there is one already, has a `seq` above `after`; up to `known` it
+    is doubtful. `row` is the `seq` of that twin: such an echo is not shown.
+    """
+
+    text: str
+    after: int
+    known: int | None
+    client_message_id: str | None
+    row: int | None = None
+
+
+class Track(NamedTuple):
+    """A turn whose events were seen and which is not settled yet.
+
+    `entries` is everything its events built, stored or not. The first `taken` of them have
+    been compared with rows up to the `seq` `cursor`; `skipped` are those among them that
+    the backend did not store. `start` is the `seq` of the first entry's twin, `pin` what it
+    was before a replay began; `has_rivals` says that it could be another one. Entries
+    before number `proven` are stored for certain, steering and errors apart; the prompt is when the turn is `required`, and everything
+    that ever will be when it is `complete`.
+    """
+
+    turn_id: str
+    entries: Log[Provisional]
+    after: int = 0
+    known: int | None = None
+    replayed: bool = False
+    seen_before: bool = False
+    started: bool = False
+    failed: bool = False
+    ended: bool = False
+    called: bool = False
+    required: bool = False
+    complete: bool = False
+    has_rivals: bool = False
+    proven: int = 0
+    pin: int | None = None
+    start: int | None = None
+    taken: int = 0
+    cursor: int = 0
+    skipped: tuple[Provisional, ...] = ()
+
+    def unstored(self) -> list[Provisional]:
+        """Return the entries that have no stored twin, or none yet."""
+        return [*self.skipped, *self.entries[self.taken :]]
+
+
+class Hidden(NamedTuple):
+    """Text that still streams although its stored twin is shown already.
+
+    The first `offset` characters of the `twin` have streamed.
+    """
+
+    growing: Accumulating
+    twin: str
+    offset: int
+
+
+class SyncState(NamedTuple):
+    """Turns that are not settled, echoes, and the stored chunks that may belong to them.
+
+    `rows` ascend by `seq`. When they are `exact` the first of them follows the last chunk
+    of a settled turn, so nothing unknown can be among them. `frozen` are chunks of turns
+    that ended without a seal, long ago.
+    """
+
+    rows: Log[Row]
+    base: int = 0
+    exact: bool = False
+    loaded: bool = False
+    tracks: tuple[Track, ...] = ()
+    frozen: tuple[Provisional, ...] = ()
+    echoes: tuple[Echo, ...] = ()
+    hidden: Hidden | None = None
+
+    @property
+    def last_seq(self) -> int:
+        """The highest `seq` that was ever read."""
+        return self.rows[-1].stored.seq if self.rows else self.base
+
+    def known(self) -> int | None:
+        """Return the `seq` up to which a new turn's chunks are doubtful; None before any read."""
+        return self.last_seq if self.loaded else None
+
+
+def tracked(state: TranscriptState) -> SyncState:
+    """Return what `state` remembers, derived from its seed fields when that is nothing yet."""
+    if state.sync is not None:
+        return state.sync
+    tracks: list[Track] = []
+    for entry in state.provisional:
+        if not tracks or tracks[-1].turn_id != entry.turn_id:
+            tracks.append(Track(entry.turn_id, Log(), replayed=True))
+        tracks[-1] = with_entry(tracks[-1], entry)
+    growing = state.accumulating
+    if growing is not None and (not tracks or tracks[-1].turn_id != growing.turn_id):
+        tracks.append(Track(growing.turn_id, Log(), replayed=True))
+    tracks = [
+        track._replace(
+            started=track.turn_id == state.current_turn_id or len(track.entries) > 1,
+            ended=index < len(tracks) - 1 or not state.generating,
+        )
+        for index, track in enumerate(tracks)
+    ]
+    return SyncState(
+        rows=Log(Row(stored, None) for stored in state.committed),
+        loaded=bool(state.committed),
+        tracks=tuple(tracks),
+    )
+
+
+def with_entry(track: Track, entry: Provisional) -> Track:
+    """Return the track with one more entry, and with what this entry proves of the earlier ones.
+
+    Whatever follows a tool result, other than a result, begins a new step: every earlier
+    step is stored by then (D.4.1, D.6.6).
+    """
+    entries = track.entries
+    proven = track.proven
+    if entries and entries[-1].role == "tool" and entry.role != "tool" and not is_error(entry):
+        proven = len(entries)
+    called = track.called or isinstance(entry.chunk, ToolCallChunk)
+    return track._replace(entries=entries.append(entry), proven=proven, called=called)
+
+
+def is_error(entry: Provisional) -> bool:
+    """Tell whether the entry is an error, which need not be part of a step."""
+    return isinstance(entry.chunk, ErrorChunk)
+
+
+def is_silent(row: Row) -> bool:
+    """Tell whether the row is of a kind that no event announces."""
+    return isinstance(row.stored.chunk, ImageChunk | SystemChunk)
+
+
+def is_twin(entry: Provisional, stored: StoredChunk, *, prefix: bool = False) -> bool:
+    """Tell whether `stored` is what became of `entry`; `prefix` if its text may still grow."""
+    mine, theirs = entry.chunk, stored.chunk
+    if entry.role != stored.role or mine.type != theirs.type:
+        return False
+    match mine, theirs:
+        case (TextChunk() | ThinkingChunk(), TextChunk() | ThinkingChunk()) if prefix:
+            return theirs.text.startswith(mine.text)
+        case (ToolCallChunk(), ToolCallChunk()):
+            return (
+                (mine.tool_call_id, mine.tool_name) == (theirs.tool_call_id, theirs.tool_name)
+                and mine.input == theirs.input
+                and _is_same_step(mine, theirs)
+            )
+        case (ToolResultChunk(), ToolResultChunk()):
+            return (
+                (mine.tool_call_id, mine.tool_name) == (theirs.tool_call_id, theirs.tool_name)
+                and (mine.content, mine.is_error) == (theirs.content, theirs.is_error)
+                and _is_same_step(mine, theirs)
+            )
+        case _:
+            return mine == theirs
+
+
+def _is_same_step(
+    mine: ToolCallChunk | ToolResultChunk, theirs: ToolCallChunk | ToolResultChunk
+) -> bool:
+    both_known = isinstance(mine.step_id, str) and isinstance(theirs.step_id, str)
+    return not both_known or mine.step_id == theirs.step_id
+
+
+def index_after(rows: Log[Row], seq: int) -> int:
+    """Return the position of the first row with a higher `seq`."""
+    if not rows or rows[0].stored.seq > seq:
+        return 0
+    low = min(seq - rows[0].stored.seq + 1, len(rows))
+    if rows[low - 1].stored.seq == seq:  # no gaps up to here, as the contract promises
+        return low
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle].stored.seq <= seq:
+            low = middle + 1
+        else:
+            high = middle
+    return low

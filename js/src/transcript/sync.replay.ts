@@ -1,0 +1,97 @@
+/**
+ * Folds recorded sequences of a client's operations and compares each screen.
+ *
+ * `node <bundle of this file> <JSONL file>`: each line is one client of one interleaving,
+ * `{ops, screens}`, with the CRC-32 of the screen after each operation. The last line
+ * printed is the number of lines, or the first difference.
+ */
+
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { crc32 } from "node:zlib";
+import type { Chunk, LiveEvent, StoredChunk } from "../wire/types";
+import { foldEvent } from "./reducer";
+import { selectChunks } from "./selectors";
+import { initialState, type TranscriptState } from "./state";
+import { appendUserMessage, beginReplay, claimEcho, rejectEcho, syncHistory } from "./sync";
+
+/** One operation of a client, as `tests/sync_record.py` writes it. */
+export type Op =
+  | { op: "fold"; event: LiveEvent }
+  | { op: "begin_replay"; turnId: string }
+  | {
+      op: "sync";
+      chunks: StoredChunk[];
+      afterSeal?: string[];
+      afterStart?: string[];
+      turnIds?: Record<string, string>;
+    }
+  | { op: "append" | "reject"; text: string; clientMessageId?: string }
+  | { op: "claim"; clientMessageId: string };
+
+export function apply(state: TranscriptState, op: Op): TranscriptState {
+  switch (op.op) {
+    case "fold":
+      return foldEvent(state, op.event);
+    case "begin_replay":
+      return beginReplay(state, op.turnId);
+    case "sync":
+      return syncHistory(state, op.chunks, {
+        requestedAfterSeal: op.afterSeal ?? [],
+        requestedAfterStart: op.afterStart ?? [],
+        turnIds: new Map(Object.entries(op.turnIds ?? {}).map(([seq, id]) => [Number(seq), id])),
+      });
+    case "append":
+      return appendUserMessage(state, op.text, op.clientMessageId ?? null);
+    case "reject":
+      return rejectEcho(state, op.text, op.clientMessageId ?? null);
+    case "claim":
+      return claimEcho(state, op.clientMessageId);
+  }
+}
+
+/** Return the screen as lines of text, one per chunk. */
+export function screen(state: TranscriptState): string {
+  const lines: string[] = [];
+  for (const { seq, role, chunk } of selectChunks(state)) {
+    lines.push(`${seq ?? "-"} ${role} ${keyOf(chunk)}`);
+  }
+  return lines.join("\n");
+}
+
+function keyOf(chunk: Chunk): string {
+  switch (chunk.type) {
+    case "text":
+    case "thinking":
+      return `${chunk.type}:${chunk.text}`;
+    case "tool-call":
+      return `call:${chunk.toolCallId}:${chunk.stepId}`;
+    case "tool-result":
+      return `result:${chunk.toolCallId}:${chunk.stepId}:${chunk.content}`;
+    case "error":
+      return `error:${chunk.message}`;
+    default:
+      return chunk.type;
+  }
+}
+
+async function main(path: string): Promise<void> {
+  let count = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const { ops, screens } = JSON.parse(line) as { ops: Op[]; screens: number[] };
+    let state = initialState();
+    for (const [index, op] of ops.entries()) {
+      state = apply(state, op);
+      if (crc32(screen(state)) !== screens[index]) {
+        console.log(`line ${count + 1}, operation ${index}: shown is\n${screen(state)}`);
+        process.exitCode = 1;
+        return;
+      }
+    }
+    count += 1;
+  }
+  console.log(count);
+}
+
+const [, , path] = process.argv;
+if (path?.endsWith(".jsonl")) await main(path);
