@@ -122,8 +122,10 @@ class Chat(anywidget.AnyWidget):
             retry=retry,
         )
         super().__init__()
-        self._views = ViewContext()
-        self._outbox = Outbox(self._tell_views, self._conversation.position)
+        self._views = ViewContext(lambda: self._conversation.status != "idle")
+        self._outbox = Outbox(
+            self._tell_views, self._conversation.position, unheard=self._views.unheard
+        )
         self._acts = Acts(self._conversation, self._tell_views)
         self.set_trait("conversation_id", self._conversation.id)
         self._count()
@@ -276,7 +278,7 @@ class Chat(anywidget.AnyWidget):
         return frame
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
-        self._views.note()
+        self._views.heard()
         try:
             message = parse_kernel_message(content)
         except WireError as error:

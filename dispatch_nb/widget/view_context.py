@@ -1,9 +1,11 @@
-"""Telling the views things in the kernel context that their own messages came in.
+"""Telling the views things from a kernel context in which they can answer.
 
 Since version 7.4 ipykernel hands the messages of a widget's views to whichever of its shells
-that widget last spoke from. A widget that speaks from a cell is therefore deaf while the cell
+the widget last spoke from. A widget that speaks from a cell is therefore deaf while the cell
 runs; one that speaks as an answer to its views is heard by the subshell that JupyterLab keeps
-for widgets, and its Stop button works beside any cell.
+for widgets, and its Stop button works beside any cell. But a subshell goes when its page is
+closed, and a widget that spoke from it last would be deaf for good. So the views' own context
+serves while a turn runs and they are heard, and the main shell's the rest of the time.
 """
 
 from __future__ import annotations
@@ -19,22 +21,36 @@ T = TypeVar("T")
 
 
 class ViewContext:
-    """The context variables of the newest message of a view, for what is said to all views.
+    """Where the views are spoken to from.
 
     While no view has spoken, as in a notebook that is run without a browser, everything is
     said from where it happens: such a run keeps only what its cells say.
+
+    Parameters
+    ----------
+    is_running
+        Tells whether a turn runs.
     """
 
-    def __init__(self) -> None:
-        self._context: contextvars.Context | None = None
+    def __init__(self, is_running: Callable[[], bool]) -> None:
+        self._is_running = is_running
+        self._views: contextvars.Context | None = None
+        self._is_heard = False
 
-    def note(self) -> None:
+    def heard(self) -> None:
         """Remember the caller's context; called where a message of a view arrives."""
-        self._context = contextvars.copy_context()
+        self._views = contextvars.copy_context()
+        self._is_heard = True
+
+    def unheard(self) -> None:
+        """Note that the views should have been heard by now: their shell may be gone."""
+        self._is_heard = False
 
     def run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `fn` in the remembered context; any thread may, several at once."""
-        context = self._context
-        if context is None:
+        """Run `fn`, which speaks to the views; any thread may, several at once."""
+        if self._views is None:
             return fn(*args, **kwargs)
-        return context.copy().run(fn, *args, **kwargs)
+        if self._is_heard and self._is_running():
+            return self._views.copy().run(fn, *args, **kwargs)
+        # With nothing in it, the kernel takes the main shell's.
+        return contextvars.Context().run(fn, *args, **kwargs)
