@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from .audience import Audience
 from .log import RUNS_ELSEWHERE, ConversationLog
 from .message import UNTITLED, checked_message, title_of
 from .port import ConversationStatus, Subscriber
+from .queue import TextQueue, join_texts
 from .turn import Turn
-from .turn_run import Steering, TurnRun, TurnSettings
+from .turn_run import TurnRun, TurnSettings
 
 if TYPE_CHECKING:
     from ..loop import TurnLoop
@@ -57,6 +57,12 @@ class LocalConversation:
     ----------
     store
         An open store that holds a conversation with this id.
+
+    Attributes
+    ----------
+    queue
+        What the person typed and no model has got yet: it waits for the running turn, or
+        is kept for the person when the turn was stopped or failed.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class LocalConversation:
         self._lock = threading.Lock()
         self._active: _Active | None = None
         self._audience = Audience()
-        self._steering: deque[Steering] = deque()
+        self.queue = TextQueue(lambda: loop.post(self._tell_status))
         self._log = ConversationLog(
             store,
             conversation_id,
@@ -132,14 +138,14 @@ class LocalConversation:
             If it cannot be known whether one is.
         """
         text = checked_message(text)
-        turn_id = f"turn-{time.time_ns() // 1_000_000}-{secrets.token_hex(4)}"
+        turn_id = _new_turn_id()
         try:
             model = self._resolve_model()
         except ModelError as error:
             refused = TurnRefusedEvent(conversation_id=self.id, turn_id=turn_id, message=str(error))
             self._loop.submit(self._refuse(refused))
             raise
-        turn = Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)
+        turn = self._turn(turn_id)
         with self._lock:
             if self._active is not None:
                 raise TurnActiveError(
@@ -151,6 +157,27 @@ class LocalConversation:
             self._active = _Active(turn, AbortSignal())
             active = self._active
         self._loop.submit(self._run(active, model, text))
+        return turn
+
+    def send_queued(self) -> Turn:
+        """Start a turn with all that was kept for the person, joined by blank lines.
+
+        Raises
+        ------
+        MessageError
+            If nothing is kept.
+        ModelError, TurnActiveError, StoreError
+            As from `send`; the texts stay kept.
+        """
+        kept = self.queue.take_kept()
+        if not kept:
+            raise MessageError("Nothing is kept to be sent: write a message.")
+        try:
+            turn = self.send(join_texts(kept))
+        except BaseException:
+            self.queue.give_back(kept)
+            raise
+        self.queue.settle_with(turn._begun, kept)
         return turn
 
     def stop(self) -> bool:
@@ -168,20 +195,19 @@ class LocalConversation:
         self._loop.post(self._tell_status)
         return True
 
-    def steer(self, text: str) -> Future[bool]:
-        """Queue text for the running turn's next tool-result border.
+    def steer(self, text: str, *, id: str | None = None) -> Future[bool]:
+        """Queue text for the running turn's next tool-result border, by `id` if one is given.
 
         Raises
         ------
         MessageError
             If `text` is blank, or no turn is running to be steered.
         """
-        steering = Steering(checked_message(text))
+        text = checked_message(text)
         with self._lock:
             if self._active is None or self._active.stopping:
                 raise MessageError("No turn is running: send the message instead.")
-            self._steering.append(steering)
-        return steering.taken
+            return self.queue.add(text, id=id)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell `subscriber` of everything from now on; returns the way out."""
@@ -243,7 +269,8 @@ class LocalConversation:
                 options=model.options,
                 settings=self._settings,
                 signal=active.signal,
-                steering=self._steering,
+                queue=self.queue,
+                begun=turn._begin,
                 uncommitted=lambda: self._log.live.transcript,
             )
             await self._name_after(text)
@@ -254,38 +281,39 @@ class LocalConversation:
         except Exception as caught:
             error = DispatchError(f"The turn ended unexpectedly: {caught!r}.")
             error.__cause__ = caught
-        leftover = self._leave(active)
+        ended_well = error is None and turn.finish_reason not in ("aborted", "error")
+        carries = self._leave(active, ended_well=ended_well)
         if error is not None:
             self.notice = str(error)
         turn._end(error)
-        self._tell_status()
-        stopped = active.stopping or turn.finish_reason == "aborted"
-        if leftover is not None and error is None and not stopped:
-            self._carry(leftover)
-        else:
-            for steering in leftover or ():
-                steering.taken.set_result(False)
+        if not carries:
+            self._tell_status()
 
-    def _leave(self, active: _Active) -> list[Steering] | None:
+    def _leave(self, active: _Active, *, ended_well: bool) -> bool:
+        """Make room for the next turn; true if what waits for it has opened one at once."""
+        upcoming: _Active | None = None
         with self._lock:
             assert self._active is active
-            self._active = None
-            self._log.lease.let_go()
-            leftover = list(self._steering)
-            self._steering.clear()
-        return leftover or None
+            queued = self.queue.take()
+            if queued and ended_well and not active.stopping:
+                try:
+                    model = self._resolve_model()
+                except DispatchError as refusal:
+                    self.notice = str(refusal)
+                else:
+                    upcoming = _Active(self._turn(_new_turn_id()), AbortSignal())
+            self._active = upcoming
+            if upcoming is None:
+                self._log.lease.let_go()
+        if upcoming is None:
+            self.queue.give_back(queued)
+            return False
+        self.queue.settle_with(upcoming.turn._begun, queued)
+        self._loop.submit(self._run(upcoming, model, join_texts(queued)))
+        return True
 
-    def _carry(self, leftover: Sequence[Steering]) -> None:
-        """Open the next turn with what did not reach the model in the last one."""
-        try:
-            self.send("\n\n".join(steering.text for steering in leftover))
-        except DispatchError:
-            # Another sender was faster, or the model is gone: back to the person.
-            taken = False
-        else:
-            taken = True
-        for steering in leftover:
-            steering.taken.set_result(taken)
+    def _turn(self, turn_id: str) -> Turn:
+        return Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)
 
     async def _name_after(self, text: str) -> None:
         if self.title == UNTITLED:
@@ -311,3 +339,7 @@ class LocalConversation:
 
     def _tell_status(self) -> None:
         self._audience.tell(lambda subscriber: subscriber.on_status())
+
+
+def _new_turn_id() -> str:
+    return f"turn-{time.time_ns() // 1_000_000}-{secrets.token_hex(4)}"

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
+from .queue import TextQueue
 from .turn import Turn
 
 __all__ = ["Conversation", "ConversationStatus", "Subscriber"]
@@ -65,19 +66,29 @@ class Conversation(Protocol):
         """The transcript as it stands, folded from committed events; an immutable value."""
         ...
 
+    @property
+    def queue(self) -> TextQueue:
+        """What the person typed and no model has got yet."""
+        ...
+
     def send(self, text: str) -> Turn:
         """Start a turn and return its handle at once."""
+        ...
+
+    def send_queued(self) -> Turn:
+        """Start a turn with all that was kept for the person."""
         ...
 
     def stop(self) -> bool:
         """End the running turn, keeping what it said; False if none runs."""
         ...
 
-    def steer(self, text: str) -> Future[bool]:
+    def steer(self, text: str, *, id: str | None = None) -> Future[bool]:
         """Queue text for the running turn's next tool-result border.
 
         The future says whether the text reached a model: in this turn, or as the prompt
-        of the turn that follows it. False gives it back to the person.
+        of the turn that follows it. False leaves it with the person: it was cancelled, or
+        is kept in the queue because the turn was stopped or failed.
         """
         ...
 

@@ -52,6 +52,9 @@ class Turn:
         self._events: list[LiveEvent] = []
         self._future: Future[None] = Future()
         self._future.set_running_or_notify_cancel()
+        # Whether the prompt is in the log; fails when the turn ends without that.
+        self._begun: Future[None] = Future()
+        self._begun.set_running_or_notify_cancel()
         self._watchers: list[Callable[[], None]] = []
         self._after_wait: Callable[[], None] | None = None
 
@@ -211,7 +214,12 @@ class Turn:
         self._events.extend(events)
         self._wake()
 
+    def _begin(self) -> None:
+        self._begun.set_result(None)
+
     def _end(self, error: DispatchError | None = None) -> None:
+        if not self._begun.done():
+            self._begun.set_exception(error or DispatchError("The turn ended before it began."))
         if error is None:
             self._future.set_result(None)
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from ..wire.conversation import ChatMessage, TextChunk
 from ..wire.extensions import LiveEvent
 from .ending import turn_ending
 from .journal import Journal
+from .queue import TextQueue, join_texts
 from .recorder import Recorder
 from .unstored import unstored_messages
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Steering", "TurnRun", "TurnSettings"]
+__all__ = ["TurnRun", "TurnSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,13 @@ class TurnSettings:
     max_steps: int = 50
 
 
-@dataclass(frozen=True)
-class Steering:
-    """Text that waits for a tool-result border, and whether it got to a model."""
-
-    text: str
-    taken: Future[bool] = field(default_factory=Future)
-
-
 @dataclass
 class TurnRun:
-    """The running of one turn; everything it needs is given to it."""
+    """The running of one turn; everything it needs is given to it.
+
+    `begun` is called when the prompt can be lost no more: from then on it is in the log of
+    a turn that is known to the store.
+    """
 
     store: Store
     journal: Journal
@@ -76,7 +72,8 @@ class TurnRun:
     options: ProviderOptions
     settings: TurnSettings
     signal: AbortSignal
-    steering: deque[Steering]
+    queue: TextQueue
+    begun: Callable[[], None]
     uncommitted: Callable[[], TranscriptState]
 
     def __post_init__(self) -> None:
@@ -107,6 +104,8 @@ class TurnRun:
                 )
             )
         )
+        await self.journal.flush()
+        self.begun()
         history = reconcile(await asyncio.to_thread(self.store.messages, self.conversation_id))
         await self._commit([prompt], step_id=None)
         error: Exception | None = None
@@ -157,19 +156,25 @@ class TurnRun:
         )
 
     async def _drain(self) -> list[ChatMessage]:
-        queued = list(self.steering)
+        queued = self.queue.take()
         if not queued:
             return []
-        for _ in queued:
-            self.steering.popleft()
-        text = "\n\n".join(steering.text for steering in queued)
+        text = join_texts(queued)
         self._emit(
             e.SteeringEvent(conversation_id=self.conversation_id, turn_id=self.turn_id, text=text)
         )
+        try:
+            await self.journal.flush()
+        except BaseException:
+            self.queue.give_back(queued)
+            raise
+        # It is in the log: whatever happens from here on, it will be in the transcript.
         message = ChatMessage(role="user", chunks=[TextChunk(text=text)])
-        await self._commit([message], step_id=None)
-        for steering in queued:
-            steering.taken.set_result(True)
+        try:
+            await self._commit([message], step_id=None)
+        finally:
+            for entry in queued:
+                entry.settle(reached=True)
         return [message]
 
     async def _keep_what_was_said(self, error: Exception) -> None:

@@ -13,6 +13,7 @@ from typing import assert_never
 from pydantic import MISSING
 
 from ..conversation.port import Conversation
+from ..conversation.turn import Turn
 from ..errors import DispatchError
 from ..loop import turn_loop
 from ..wire import view as v
@@ -20,6 +21,8 @@ from ..wire.base import WireModel
 from .outbox import SNAPSHOT_CHUNKS, Outbox
 
 __all__ = ["Acts"]
+
+GONE = "This message is not waiting any more: it was sent, or taken back in another place."
 
 
 class Acts:
@@ -48,32 +51,39 @@ class Acts:
                 page = self._conversation.history(0, message.before, SNAPSHOT_CHUNKS)
                 self._tell(v.HistoryMessage(chunks=page.chunks, latest_seq=page.latest_seq))
             case v.SendMessage():
-                self._try(message.request_id, lambda: self._conversation.send(message.text))
+                self._begin(message.request_id, lambda: self._conversation.send(message.text))
             case v.SteerMessage():
                 self._steer(message)
+            case v.CancelQueuedMessage():
+                cancelled = self._conversation.queue.cancel(message.id)
+                self._reply(message.request_id, None if cancelled else GONE)
+            case v.SendQueuedMessage():
+                self._begin(message.request_id, self._conversation.send_queued)
             case v.StopMessage():
                 stopped = self._conversation.stop()
                 self._reply(message.request_id, None if stopped else "No turn is running.")
             case _:
                 assert_never(message)
 
-    def _try(self, request_id: str, act: Callable[[], object]) -> None:
+    def _begin(self, request_id: str, start: Callable[[], Turn]) -> None:
+        """Start a turn; the answer waits until its prompt can be lost no more."""
+
+        def answer(begun: Future[None]) -> None:
+            error = begun.exception()
+            self._reply(request_id, None if error is None else str(error))
+
         try:
-            act()
+            start()._begun.add_done_callback(answer)
         except DispatchError as error:
             self._reply(request_id, str(error))
-        else:
-            self._reply(request_id, None)
 
     def _steer(self, message: v.SteerMessage) -> None:
-        def answer(taken: Future[bool]) -> None:
-            lost = "The turn ended before the model could read this; it is not sent."
-            self._reply(message.request_id, None if taken.result() else lost)
-
         try:
-            self._conversation.steer(message.text).add_done_callback(answer)
+            self._conversation.steer(message.text, id=message.request_id)
         except DispatchError as error:
             self._reply(message.request_id, str(error))
+        else:
+            self._reply(message.request_id, None)
 
     def _reply(self, request_id: str, refusal: str | None) -> None:
         self._tell(

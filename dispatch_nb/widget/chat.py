@@ -22,6 +22,7 @@ from ..wire.conversation import ConversationHistoryResponse, Usage
 from ..wire.events import TurnSealedEvent, UsageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from ..wire.parse import parse_kernel_message
+from ..wire.view import QueuedText
 from .acts import Acts
 from .assets import load_bundle
 from .outbox import SNAPSHOT_CHUNKS, Outbox
@@ -37,7 +38,10 @@ __all__ = ["Chat"]
 _module, _styles = load_bundle()
 
 # What is sent again after a wait: small, unlike the module that every widget carries.
-_STATE = ("conversation_id", "status", "title", "model", "notice", "last_seq", "totals", "saved")
+_STATE = (
+    *("conversation_id", "status", "title", "model", "notice"),
+    *("queue", "last_seq", "totals", "saved"),
+)
 
 
 class Chat(anywidget.AnyWidget):
@@ -85,6 +89,7 @@ class Chat(anywidget.AnyWidget):
     title = traitlets.Unicode("", read_only=True).tag(sync=True)
     model = traitlets.Unicode("", read_only=True).tag(sync=True)
     notice = traitlets.Unicode("", read_only=True).tag(sync=True)
+    queue: traitlets.List[Any] = traitlets.List(read_only=True).tag(sync=True)
     last_seq = traitlets.Int(0, read_only=True).tag(sync=True)
     totals = traitlets.Dict(read_only=True).tag(sync=True)
     saved = traitlets.Dict(None, allow_none=True, read_only=True).tag(sync=True)
@@ -149,9 +154,40 @@ class Chat(anywidget.AnyWidget):
         MessageError, ModelError, TurnActiveError
             The message was not taken; the sentence says why.
         """
-        turn = self._conversation.send(text)
-        turn._after_wait = self._resend_state
-        return turn
+        return self._watched(self._conversation.send(text))
+
+    @property
+    def queued(self) -> list[QueuedText]:
+        """What was typed while a turn ran and no model has got yet.
+
+        It waits for the running turn's next tool-result border or its end; after a stop or
+        a failure it is `kept` for the person, and nothing sends it but `send_queued`.
+        """
+        return self._conversation.queue.texts
+
+    def edit_queued(self, id: str, text: str) -> bool:
+        """Change a queued text; False if it is not waiting any more.
+
+        Raises
+        ------
+        MessageError
+            If `text` is not text, or blank.
+        """
+        return self._conversation.queue.edit(id, text)
+
+    def cancel_queued(self, id: str) -> bool:
+        """Take a queued text away; False if it is not waiting any more."""
+        return self._conversation.queue.cancel(id)
+
+    def send_queued(self) -> Turn:
+        """Start a turn with all that was kept, joined by blank lines.
+
+        Raises
+        ------
+        MessageError, ModelError, TurnActiveError, StoreError
+            The texts stay kept; the sentence says why.
+        """
+        return self._watched(self._conversation.send_queued())
 
     def stop(self) -> bool:
         """End the running turn, keeping what it said; False if none runs."""
@@ -212,11 +248,15 @@ class Chat(anywidget.AnyWidget):
         return self._frame("deltas")
 
     def close(self) -> None:
-        """Take the widget away; a running turn goes on and is stored."""
+        """Take the widget away; a running turn goes on and is stored.
+
+        What is queued is kept for the person, and not sent.
+        """
         # A chat that could not be opened is closed too, when it is collected.
         unsubscribe = self.__dict__.get("_unsubscribe")
         if unsubscribe is not None:
             unsubscribe()
+            self._conversation.queue.keep()
         super().close()
 
     def on_events(self, rows: Sequence[EventRow]) -> None:
@@ -251,6 +291,7 @@ class Chat(anywidget.AnyWidget):
         self.set_trait("title", self._conversation.title)
         self.set_trait("model", self._conversation.model)
         self.set_trait("notice", self._conversation.notice)
+        self.set_trait("queue", [each.to_wire() for each in self._conversation.queue.texts])
         self.set_trait("status", self._conversation.status)
 
     @traitlets.default("usage")
@@ -294,6 +335,10 @@ class Chat(anywidget.AnyWidget):
         live, upcoming = self._conversation.position()
         snapshot = to_snapshot(live, next=upcoming, window=SNAPSHOT_CHUNKS)
         self.set_trait("saved", snapshot.to_wire())
+
+    def _watched(self, turn: Turn) -> Turn:
+        turn._after_wait = self._resend_state
+        return turn
 
     def _resend_state(self) -> None:
         """Send the state again from the cell that waited.

@@ -14,19 +14,23 @@ from .base import Number, Text, WireModel
 from .conversation import Chunk, Role, StoredChunk, Usage
 from .events import ProviderRetryEvent
 from .extensions import LiveEvent
+from .metadata import QueuedMessage
 
 __all__ = [
     "AccumulatingChunk",
     "AckMessage",
+    "CancelQueuedMessage",
     "EventsMessage",
     "HistoryMessage",
     "KernelMessage",
     "OlderMessage",
     "ProvisionalChunk",
+    "QueuedText",
     "ReadyMessage",
     "ReplyMessage",
     "ResyncMessage",
     "SendMessage",
+    "SendQueuedMessage",
     "SettledTool",
     "SnapshotMessage",
     "SteerMessage",
@@ -72,6 +76,15 @@ class SettledTool(WireModel):
     step_id: Text
     is_error: bool
     duration_ms: Number | MISSING = MISSING
+
+
+class QueuedText(QueuedMessage):
+    """A text of the person that no model has got yet.
+
+    A text that is `kept` waits for the person: the turn it was meant for ended first.
+    """
+
+    kept: bool
 
 
 class EventsMessage(WireModel):
@@ -138,11 +151,26 @@ class SendMessage(WireModel):
 
 
 class SteerMessage(WireModel):
-    """The person adds something while a turn runs."""
+    """The person adds something while a turn runs; it is queued with `request_id` as its id."""
 
     type: Literal["steer"] = "steer"
     request_id: Text
     text: Text
+
+
+class CancelQueuedMessage(WireModel):
+    """The person takes the queued text `id` back, to write it anew or to drop it."""
+
+    type: Literal["cancel-queued"] = "cancel-queued"
+    request_id: Text
+    id: Text
+
+
+class SendQueuedMessage(WireModel):
+    """The person sends what was kept."""
+
+    type: Literal["send-queued"] = "send-queued"
+    request_id: Text
 
 
 class StopMessage(WireModel):
@@ -169,6 +197,8 @@ KernelMessage = Annotated[
     | AckMessage
     | SendMessage
     | SteerMessage
+    | CancelQueuedMessage
+    | SendQueuedMessage
     | StopMessage
     | OlderMessage,
     Field(discriminator="type"),

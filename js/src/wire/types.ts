@@ -51,6 +51,13 @@ export interface ButtonField {
   readonly action: ActionRef;
 }
 
+/** The person takes the queued text `id` back, to write it anew or to drop it. */
+export interface CancelQueuedMessage {
+  readonly type: "cancel-queued";
+  readonly requestId: string;
+  readonly id: string;
+}
+
 /** Every surface the server offers. */
 export interface CatalogMessage {
   readonly type: "catalog";
@@ -271,6 +278,8 @@ export type KernelMessage =
   | AckMessage
   | SendMessage
   | SteerMessage
+  | CancelQueuedMessage
+  | SendQueuedMessage
   | StopMessage
   | OlderMessage;
 
@@ -347,6 +356,18 @@ export interface QueuedMessage {
   readonly id: string;
   readonly text: string;
   readonly queuedAt: number;
+}
+
+/**
+ * A text of the person that no model has got yet.
+ *
+ * A text that is `kept` waits for the person: the turn it was meant for ended first.
+ */
+export interface QueuedText {
+  readonly id: string;
+  readonly text: string;
+  readonly queuedAt: number;
+  readonly kept: boolean;
 }
 
 /** A view appeared and wants a snapshot. */
@@ -427,6 +448,12 @@ export interface SendMessage {
   readonly text: string;
 }
 
+/** The person sends what was kept. */
+export interface SendQueuedMessage {
+  readonly type: "send-queued";
+  readonly requestId: string;
+}
+
 /** What the extension reducer knows of one finished tool call. */
 export interface SettledTool {
   readonly toolCallId: string;
@@ -457,7 +484,7 @@ export interface StatusEvent {
   readonly status: string;
 }
 
-/** The person adds something while a turn runs. */
+/** The person adds something while a turn runs; it is queued with `request_id` as its id. */
 export interface SteerMessage {
   readonly type: "steer";
   readonly requestId: string;
