@@ -157,8 +157,9 @@ def runs_of(log: Log[StoredChunk] | Log[Provisional]) -> Runs | None:
         return None
     start, stop = log.stretch
     rendering = _rendering_of(log)
-    _, starts, messages = rendering.scan(stop)
-    first, last = bisect_right(starts, start) - 1, bisect_left(starts, stop) - 1
+    scanned, starts, messages = rendering.scan(stop)
+    first = 0 if start == 0 else bisect_right(starts, start) - 1
+    last = (len(starts) if stop == scanned else bisect_left(starts, stop)) - 1
     if first == last:
         return Runs(Run(rendering, start, stop), (), None)
     return Runs(
