@@ -141,7 +141,7 @@ def test_the_events_of_many_conversations_share_a_transaction_and_few_statements
     names = [f"chat{number}" for number in range(100)]
     with Store(tmp_path / "lab.db") as store:
         for name in ("c", *names):
-            store.create_conversation(ConversationRow(name, created_us=1))
+            store.create_conversation(ConversationRow(name, created_us=1)).result()
         with Gate(store, tmp_path / "lab.db"):
             futures = []
             for name in names:
@@ -163,7 +163,7 @@ def test_the_events_of_many_conversations_share_a_transaction_and_few_statements
 def test_of_many_that_share_a_write_only_the_wrong_ones_fail(tmp_path):
     with Store(tmp_path / "lab.db") as store:
         for name in "cdef":
-            store.create_conversation(ConversationRow(name, created_us=1))
+            store.create_conversation(ConversationRow(name, created_us=1)).result()
         parts = [("c", 1), ("d", 7), ("nobody", 1), ("e", 1), ("c", 2), ("f", 2), ("c", 3)]
         with Gate(store, tmp_path / "lab.db"):
             futures = [
