@@ -69,7 +69,7 @@ class ConversationLog:
 
     def catch_up(self) -> bool:
         """Go on from the end of the log; true if another process or a failure moved it."""
-        if not self.journal.lags:
+        if self._recovered and not self.journal.lags:
             return False
         self._recover()
         self._load()
@@ -82,7 +82,8 @@ class ConversationLog:
         future.add_done_callback(lambda done: self._loop.post(self._compacted, done))
 
     def _recover(self) -> None:
-        if not self.lease.hold():
+        self._recovered = self.lease.hold()
+        if not self._recovered:
             self._report(RUNS_ELSEWHERE)
             return
         try:

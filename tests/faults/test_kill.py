@@ -9,63 +9,24 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from dispatch_nb.compose import open_conversation
-from dispatch_nb.conversation.local import LocalConversation
-from dispatch_nb.engine.contracts import Finish, ProviderEvent, ProviderOptions, TextDelta, Tool
-from dispatch_nb.frames import chunks_frame, steps_frame, tool_calls_frame, turns_frame
-from dispatch_nb.providers.chat_request import request_body
-from dispatch_nb.providers.chat_rules import chat_violations
+from dispatch_nb.frames import turns_frame
 from dispatch_nb.store import EventRow, Store
-from dispatch_nb.transcript.live import fold_live, initial_live
-from dispatch_nb.transcript.state import flushed
-from dispatch_nb.wire.conversation import (
-    ChatMessage,
-    Chunk,
-    TextChunk,
-    ThinkingChunk,
-    ToolCallChunk,
-    ToolResultChunk,
-)
 from dispatch_nb.wire.parse import parse_live_event
-from tests.faults.script import (
-    Saying,
-    ScriptedTurn,
-    assert_prefix,
-    assert_prefix_of_turns,
-    make_script,
-)
-from tests.store_parts import assert_gap_free
+from tests.faults.checks import Strict, assert_goes_on, assert_whole, saying, shown
+from tests.faults.script import ScriptedTurn, assert_prefix, make_script
 
 FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
 KILLS = 200 if FULL else 12
 # Processes that stand ready, so that starting one costs no waiting.
 AHEAD = 2
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Strict:
-    """A provider that refuses what a strict server would, and else says yes."""
-
-    id: str = "strict"
-    requests: list[list[ChatMessage]] = field(default_factory=list)
-
-    async def stream(
-        self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
-    ) -> AsyncIterator[ProviderEvent]:
-        self.requests.append(list(messages))
-        violations = chat_violations(request_body("strict", messages, tools, options))
-        if violations:
-            raise AssertionError(violations)
-        yield TextDelta("Yes.")
-        yield Finish("stop")
 
 
 def start(path: Path) -> subprocess.Popen[str]:
@@ -111,8 +72,11 @@ def kill_in_the_middle(
     # Most moments lie in the writing of the next event or in the pause before it.
     time.sleep(source.choice([0, 0, source.uniform(0, 0.005), source.uniform(0, 0.03)]))
     process.kill()
-    rest, _ = process.communicate(timeout=30)
-    lines += rest.splitlines(keepends=True)
+    # Not `communicate`, which would pass over what has been read ahead.
+    lines += process.stdout.readlines()
+    process.wait(30)
+    process.stdin.close()
+    process.stdout.close()
     return [event_row(line) for line in lines if line.endswith("\n")]
 
 
@@ -121,67 +85,11 @@ def event_row(line: str) -> EventRow:
     return EventRow(n, at_us, mono_us, parse_live_event(event))
 
 
-def saying(role: str, chunk: Chunk) -> Saying:
-    match chunk:
-        case TextChunk() | ThinkingChunk():
-            return role, chunk.type, chunk.text
-        case ToolCallChunk():
-            return role, chunk.type, chunk.tool_call_id
-        case ToolResultChunk():
-            return role, chunk.type, chunk.content
-        case _:
-            raise AssertionError(chunk)
-
-
-def shown(rows: Sequence[EventRow]) -> list[Saying]:
-    live = initial_live()
-    for row in rows:
-        live = fold_live(live, row.event)
-    stored = [saying(item.role, item.chunk) for item in live.transcript.committed]
-    return stored + [saying(entry.role, entry.chunk) for entry in flushed(live.transcript)]
-
-
 def ends(path: Path) -> tuple[int, int]:
     """Return the ends of the chunks and of the log, as a killed process left them."""
     with closing(sqlite3.connect(path)) as database:
         row = database.execute("SELECT last_seq, last_n FROM conversations").fetchone()
     return row or (0, 0)
-
-
-def assert_whole(conversation: LocalConversation, script: list[ScriptedTurn], seq: int) -> None:
-    """Check the log of a conversation that was just recovered; `seq` was its end before."""
-    store = conversation.store
-    chunks = assert_gap_free(store)
-    frame = chunks_frame(store, "c")
-    said = [saying(item.role, item.chunk) for item in chunks]
-    assert_prefix_of_turns(list(zip(frame["turn_id"], said, strict=True)), script)
-    assert list(conversation.live.transcript.committed) == chunks
-    assert not conversation.live.transcript.provisional
-    events = conversation.events()
-    turns = turns_frame(store, "c")
-    for turn_id, status, bound in zip(
-        turns["turn_id"], turns["status"], turns["is_lower_bound"], strict=True
-    ):
-        mine = [
-            row.event
-            for row in events
-            if row.event.type != "status" and row.event.turn_id == turn_id
-        ]
-        assert [event.type for event in mine[-2:]] == ["done", "turn-sealed"]
-        reason = mine[-2].reason if mine[-2].type == "done" else None
-        assert status == ("completed" if reason == "stop" else reason)
-        assert bound == (status == "interrupted")
-        assert status == "completed" or turn_id == turns["turn_id"].iloc[-1]
-    marked = frame["is_interrupted"]
-    was_interrupted = len(turns) > 0 and turns["status"].iloc[-1] == "interrupted"
-    recovered = (frame["seq"] > seq) & (frame["role"] != "user") & was_interrupted
-    assert list(marked) == list(recovered)
-    steps = steps_frame(store, "c")
-    assert set(frame["step_id"].dropna()) <= set(steps["step_id"])
-    assert (steps["raw_finish_reason"] == "interrupted").sum() == int(recovered.any())
-    calls = tool_calls_frame(store, "c")
-    assert list(calls["tool_call_id"]) == [c for _, kind, c in said if kind == "tool-call"]
-    assert not calls["status"].isin(["running", "pending"]).any()
 
 
 def assert_recovered(path: Path, script: list[ScriptedTurn], reported: list[EventRow]) -> str:
@@ -200,12 +108,7 @@ def assert_recovered(path: Path, script: list[ScriptedTurn], reported: list[Even
     statuses = list(turns_frame(conversation.store, "c")["status"])
     if statuses:
         assert conversation.title == script[0].prompt
-    turn = conversation.send("And now?").result(30)
-    assert (turn.finish_reason, turn.text) == ("stop", "Yes.")
-    assert len(strict.requests) == 1
-    chunks = assert_gap_free(conversation.store)
-    assert [saying(item.role, item.chunk) for item in chunks[: len(said)]] == said
-    assert len(chunks) == len(said) + 2
+    assert_goes_on(conversation, strict)
     before = conversation.events()
     conversation.store.close()
     with closing(sqlite3.connect(path)) as database:

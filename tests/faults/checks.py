@@ -1,0 +1,110 @@
+"""What must hold of a conversation that was recovered, whatever it went through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from dispatch_nb.conversation.local import LocalConversation
+from dispatch_nb.engine.contracts import Finish, ProviderEvent, ProviderOptions, TextDelta, Tool
+from dispatch_nb.frames import chunks_frame, steps_frame, tool_calls_frame, turns_frame
+from dispatch_nb.providers.chat_request import request_body
+from dispatch_nb.providers.chat_rules import chat_violations
+from dispatch_nb.store import EventRow
+from dispatch_nb.transcript.live import fold_live, initial_live
+from dispatch_nb.transcript.state import flushed
+from dispatch_nb.wire.conversation import (
+    ChatMessage,
+    Chunk,
+    TextChunk,
+    ThinkingChunk,
+    ToolCallChunk,
+    ToolResultChunk,
+)
+from tests.faults.script import Saying, ScriptedTurn, assert_prefix_of_turns
+from tests.store_parts import assert_gap_free
+
+
+@dataclass
+class Strict:
+    """A provider that refuses what a strict server would, and else says yes."""
+
+    id: str = "strict"
+    requests: list[list[ChatMessage]] = field(default_factory=list)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
+    ) -> AsyncIterator[ProviderEvent]:
+        self.requests.append(list(messages))
+        violations = chat_violations(request_body("strict", messages, tools, options))
+        if violations:
+            raise AssertionError(violations)
+        yield TextDelta("Yes.")
+        yield Finish("stop")
+
+
+def saying(role: str, chunk: Chunk) -> Saying:
+    match chunk:
+        case TextChunk() | ThinkingChunk():
+            return role, chunk.type, chunk.text
+        case ToolCallChunk():
+            return role, chunk.type, chunk.tool_call_id
+        case ToolResultChunk():
+            return role, chunk.type, chunk.content
+        case _:
+            raise AssertionError(chunk)
+
+
+def shown(rows: Sequence[EventRow]) -> list[Saying]:
+    live = initial_live()
+    for row in rows:
+        live = fold_live(live, row.event)
+    stored = [saying(item.role, item.chunk) for item in live.transcript.committed]
+    return stored + [saying(entry.role, entry.chunk) for entry in flushed(live.transcript)]
+
+
+def assert_whole(conversation: LocalConversation, script: list[ScriptedTurn], seq: int) -> None:
+    """Check the log of a conversation that was just recovered; `seq` was its end before."""
+    store = conversation.store
+    chunks = assert_gap_free(store)
+    frame = chunks_frame(store, "c")
+    said = [saying(item.role, item.chunk) for item in chunks]
+    assert_prefix_of_turns(list(zip(frame["turn_id"], said, strict=True)), script)
+    assert list(conversation.live.transcript.committed) == chunks
+    assert not conversation.live.transcript.provisional
+    events = conversation.events()
+    turns = turns_frame(store, "c")
+    for turn_id, status, bound in zip(
+        turns["turn_id"], turns["status"], turns["is_lower_bound"], strict=True
+    ):
+        mine = [
+            row.event
+            for row in events
+            if row.event.type != "status" and row.event.turn_id == turn_id
+        ]
+        assert [event.type for event in mine[-2:]] == ["done", "turn-sealed"]
+        reason = mine[-2].reason if mine[-2].type == "done" else None
+        assert status == ("completed" if reason == "stop" else reason)
+        assert bound == (status == "interrupted")
+        assert status == "completed" or turn_id == turns["turn_id"].iloc[-1]
+    marked = frame["is_interrupted"]
+    was_interrupted = len(turns) > 0 and turns["status"].iloc[-1] == "interrupted"
+    recovered = (frame["seq"] > seq) & (frame["role"] != "user") & was_interrupted
+    assert list(marked) == list(recovered)
+    steps = steps_frame(store, "c")
+    assert set(frame["step_id"].dropna()) <= set(steps["step_id"])
+    assert (steps["raw_finish_reason"] == "interrupted").sum() == int(recovered.any())
+    calls = tool_calls_frame(store, "c")
+    assert list(calls["tool_call_id"]) == [c for _, kind, c in said if kind == "tool-call"]
+    assert not calls["status"].isin(["running", "pending"]).any()
+
+
+def assert_goes_on(conversation: LocalConversation, strict: Strict) -> None:
+    """Hold another turn: a strict server takes the history, and nothing before it moves."""
+    said = conversation.history().chunks
+    turn = conversation.send("And now?").result(30)
+    assert (turn.finish_reason, turn.text) == ("stop", "Yes.")
+    assert len(strict.requests) == 1
+    chunks = assert_gap_free(conversation.store)
+    assert chunks[: len(said)] == said
+    assert len(chunks) == len(said) + 2
