@@ -25,7 +25,6 @@ FAILED_TURN_IS_STORED = 100.0
 LATE_CHUNK = 20.0
 UNKNOWN_TURN_BETWEEN = 5.0
 UNEXPLAINED_ROWS = 4.0
-DIED_UNSTORED = 0.3
 CUT_OFF = 0.2
 OLDER_THAN_ITS_ECHO = 0.4
 UNPROVEN = 0.1
@@ -33,6 +32,7 @@ LATER_CHOICE = 0.05
 UNSTORED_CALL = 0.02
 UNSTORED_PROMPT = 0.5
 UNSTORED_REMARK = 0.01
+DIED_UNSTORED = 1.1
 NOT_STORED_YET = 1.0
 
 
@@ -40,13 +40,16 @@ class Advance(NamedTuple):
     """How far a track could be compared with the rows.
 
     `open_twin` is the text of the row that begins with the text still streaming; `proof`
-    says that a tool call or result of this very step was among the twins.
+    says that a tool call or result of this very step was among the twins. `other` is the
+    track if the last steering text that has a twin was not stored after all: the twin is
+    the next prompt then.
     """
 
     track: Track
     cost: float
     open_twin: str | None
     proof: bool
+    other: Track | None
 
 
 def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advance:
@@ -58,7 +61,7 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
     entries, count = track.entries, len(track.entries)
     cost, proof = 0.0, False
     open_twin: str | None = None
-    steered: tuple[int, int, int] | None = None
+    steered: tuple[int, int, int, int] | None = None
     while at < len(rows):
         row = rows[at]
         if row.turn_id is not None and row.turn_id != track.turn_id:
@@ -73,7 +76,7 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
             if is_twin(entry, row.stored, prefix=may_grow):
                 proof = proof or _names_its_step(entry)
                 if entry.role == "user":
-                    steered = (taken, at, cursor)
+                    steered = (taken, at, cursor, len(skipped))
                 cursor = row.stored.seq
                 at += 1
             elif _may_be_unstored(track, taken, entry):
@@ -82,9 +85,9 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
                 skipped.append(entry)
             elif steered is not None and not is_prompt_of_another:
                 # It was the next prompt of the same text: the steering is not stored.
-                taken, at, cursor = steered
+                taken, at, cursor, count_skipped = steered
                 steered = None
-                skipped.append(entries[taken])
+                skipped[count_skipped:] = [entries[taken]]
             else:
                 cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
                 break
@@ -101,16 +104,26 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
             if track.ended and not is_prompt_of_another:
                 cost += LATE_CHUNK
             break
-    if at >= len(rows) and track.complete:
-        missing = enumerate(entries[taken:], taken)
-        cost += CONTRADICTION * any(not _may_be_unstored(track, *each) for each in missing)
     moved = track._replace(taken=taken, cursor=cursor, skipped=tuple(skipped))
-    return Advance(moved, cost, open_twin, proof)
+    if at >= len(rows) and track.complete and _is_missing(moved):
+        cost += CONTRADICTION
+    other = None
+    if steered is not None:
+        taken, _, cursor, count_skipped = steered
+        unstored = (*skipped[:count_skipped], entries[taken])
+        other = track._replace(taken=taken + 1, cursor=cursor, skipped=unstored)
+    return Advance(moved, cost, open_twin, proof, other)
 
 
 def _names_its_step(entry: Provisional) -> bool:
     chunk = entry.chunk
     return isinstance(chunk, ToolCallChunk | ToolResultChunk) and isinstance(chunk.step_id, str)
+
+
+def _is_missing(track: Track) -> bool:
+    """Tell whether something of the track has no twin although it must be stored in the end."""
+    rest = enumerate(track.entries[track.taken :], track.taken)
+    return any(not _may_be_unstored(track, number, entry) for number, entry in rest)
 
 
 def _may_be_unstored(track: Track, number: int, entry: Provisional) -> bool:
@@ -172,15 +185,17 @@ class _Aligner:
         return best
 
     def _continued(self, number: int, begun: Advance, gap: float) -> Iterator[_Reading]:
-        endings = [begun]
-        shortened = _without_last_steering(begun)
-        if shortened is not None:
-            endings.append(shortened)
+        endings = [(begun.track, begun.cost)]
+        if begun.other is not None:
+            endings.append((begun.other, begun.cost + UNSTORED_REMARK))
         unproven = 0.0 if begun.proof else UNPROVEN
-        for track, cost, _, _ in endings:
+        for track, cost in endings:
             rest = self.best(number + 1, index_after(self._rows, track.cursor), True)
+            if track is not begun.track and not rest.matched:
+                continue
             failed = FAILED_TURN_IS_STORED if track.failed else 0.0
-            total = cost + gap + failed + unproven + rest.cost
+            lost = CONTRADICTION if rest.matched and track.ended and _is_missing(track) else 0.0
+            total = cost + gap + failed + unproven + lost + rest.cost
             yield _Reading(total, track.start or 0, (track, *rest.tracks), matched=True)
 
     def _beginnings(self, track: Track, at: int, anchored: bool) -> Iterator[tuple[Advance, float]]:
@@ -244,19 +259,6 @@ def is_doubtful(rows: Log[Row], known: int | None, index: int) -> bool:
         return False
     later = (rows[later] for later in range(index + 1, len(rows)))
     return any(row.stored.seq <= known and not is_silent(row) for row in later)
-
-
-def _without_last_steering(begun: Advance) -> Advance | None:
-    """Return the reading in which a steering text that came last was not stored."""
-    track = begun.track
-    last = track.taken - 1
-    if last < 1 or begun.open_twin is not None:
-        return None
-    entry = track.entries[last]
-    if entry.role != "user" or (track.skipped and track.skipped[-1] is entry):
-        return None
-    shorter = track._replace(cursor=track.cursor - 1, skipped=(*track.skipped, entry))
-    return begun._replace(track=shorter, cost=begun.cost + UNSTORED_REMARK)
 
 
 def align_echoes(sync: SyncState) -> tuple[Echo, ...]:

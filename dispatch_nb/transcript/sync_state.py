@@ -65,8 +65,8 @@ class Track(NamedTuple):
     been compared with rows up to the `seq` `cursor`; `skipped` are those among them that
     the backend did not store. `start` is the `seq` of the first entry's twin, `pin` what it
     was before a replay began; `has_rivals` says that it could be another one. Entries
-    before number `proven` are stored for certain, steering and errors apart; the prompt is when the turn is `required`, and everything
-    that ever will be when it is `complete`.
+    before number `proven` are stored for certain, steering and errors apart; the prompt is
+    when the turn is `required`, and everything that ever will be when it is `complete`.
     """
 
     turn_id: str

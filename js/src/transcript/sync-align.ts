@@ -31,9 +31,9 @@ const FAILED_TURN_IS_STORED = 100;
 const LATE_CHUNK = 20;
 const UNKNOWN_TURN_BETWEEN = 5;
 const UNEXPLAINED_ROWS = 4;
+const DIED_UNSTORED = 1.1;
 const NOT_STORED_YET = 1;
 const UNSTORED_PROMPT = 0.5;
-const DIED_UNSTORED = 0.3;
 export const CUT_OFF = 0.2;
 const OLDER_THAN_ITS_ECHO = 0.4;
 const UNPROVEN = 0.1;
@@ -45,13 +45,23 @@ const UNSTORED_REMARK = 0.01;
  * How far a track could be compared with the rows.
  *
  * `openTwin` is the text of the row that begins with the text still streaming; `proof` says
- * that a tool call or result of this very step was among the twins.
+ * that a tool call or result of this very step was among the twins. `other` is the track if
+ * the last steering text that has a twin was not stored after all: the twin is the next
+ * prompt then.
  */
 export interface Advance {
   readonly track: Track;
   readonly cost: number;
   readonly openTwin: string | null;
   readonly proof: boolean;
+  readonly other: Track | null;
+}
+
+interface Steered {
+  readonly taken: number;
+  readonly at: number;
+  readonly cursor: number;
+  readonly skipped: readonly ProvisionalChunk[];
 }
 
 /** Compare the rest of the track with the rows behind its cursor. */
@@ -64,11 +74,11 @@ export function advance(
   const { entries } = track;
   let { taken, cursor } = track;
   let at = indexAfter(rows, cursor);
-  const skipped = [...track.skipped];
+  let skipped = track.skipped;
   let cost = 0;
   let proof = false;
   let openTwin: string | null = null;
-  let steered: { taken: number; at: number; cursor: number } | null = null;
+  let steered: Steered | null = null;
   for (; at < rows.length; ) {
     const row = rows.at(at) as Row;
     if (row.turnId !== null && row.turnId !== track.turnId) break;
@@ -83,17 +93,17 @@ export function advance(
       const mayGrow = taken === entries.length - 1 && growing === null && !track.ended;
       if (isTwin(entry, stored, mayGrow)) {
         proof ||= isOfTool(entry.chunk) && entry.chunk.stepId !== undefined;
-        if (entry.role === "user") steered = { taken, at, cursor };
+        if (entry.role === "user") steered = { taken, at, cursor, skipped };
         cursor = stored.seq;
         at += 1;
       } else if (mayBeUnstored(track, taken, entry)) {
         cost += isOfTool(entry.chunk) ? UNSTORED_CALL : UNSTORED_REMARK;
-        skipped.push(entry);
+        skipped = [...skipped, entry];
       } else if (steered !== null && stored.role !== "user") {
         // It was the next prompt of the same text: the steering is not stored.
-        ({ taken, at, cursor } = steered);
+        ({ taken, at, cursor, skipped } = steered);
         steered = null;
-        skipped.push(entries.at(taken) as ProvisionalChunk);
+        skipped = [...skipped, entries.at(taken) as ProvisionalChunk];
       } else {
         cost += unlike;
         break;
@@ -110,13 +120,21 @@ export function advance(
       break;
     }
   }
-  if (at >= rows.length && track.complete && isMissing(track, taken)) cost += CONTRADICTION;
-  return { track: { ...track, taken, cursor, skipped }, cost, openTwin, proof };
+  const moved = { ...track, taken, cursor, skipped };
+  if (at >= rows.length && track.complete && isMissing(moved)) cost += CONTRADICTION;
+  const other = steered === null ? null : withoutSteering(track, steered);
+  return { track: moved, cost, openTwin, proof, other };
 }
 
-function isMissing(track: Track, taken: number): boolean {
-  const rest = track.entries.slice(taken);
-  return rest.some((entry, index) => !mayBeUnstored(track, taken + index, entry));
+function withoutSteering(track: Track, { taken, cursor, skipped }: Steered): Track {
+  const steering = track.entries.at(taken) as ProvisionalChunk;
+  return { ...track, taken: taken + 1, cursor, skipped: [...skipped, steering] };
+}
+
+/** Tell whether something of the track has no twin although it must be stored in the end. */
+function isMissing(track: Track): boolean {
+  const { entries, taken } = track;
+  return entries.slice(taken).some((entry, index) => !mayBeUnstored(track, taken + index, entry));
 }
 
 /** Tell whether a backend may leave the entry out: D.4.3. */
@@ -186,12 +204,15 @@ class Aligner {
   }
 
   private *continued(number: number, begun: Advance, gap: number): Iterable<Reading> {
-    const shortened = withoutLastSteering(begun);
     const unproven = begun.proof ? 0 : UNPROVEN;
-    for (const { track, cost } of shortened === null ? [begun] : [begun, shortened]) {
+    const endings: [Track, number][] = [[begun.track, begun.cost]];
+    if (begun.other !== null) endings.push([begun.other, begun.cost + UNSTORED_REMARK]);
+    for (const [track, cost] of endings) {
       const rest = this.best(number + 1, indexAfter(this.rows, track.cursor), true);
+      if (track !== begun.track && !rest.matched) continue;
       const failed = track.failed ? FAILED_TURN_IS_STORED : 0;
-      const total = cost + gap + failed + unproven + rest.cost;
+      const lost = rest.matched && track.ended && isMissing(track) ? CONTRADICTION : 0;
+      const total = cost + gap + failed + unproven + lost + rest.cost;
       const tracks = [track, ...rest.tracks];
       yield { cost: total, lateness: track.start ?? 0, tracks, matched: true };
     }
@@ -255,16 +276,6 @@ function isDoubtful(rows: Log<Row>, known: number | null, index: number): boolea
     if (row.stored.seq <= limit && !isSilent(row)) return true;
   }
   return false;
-}
-
-/** Return the reading in which a steering text that came last was not stored. */
-function withoutLastSteering({ track, cost, openTwin, proof }: Advance): Advance | null {
-  const last = track.taken - 1;
-  if (last < 1 || openTwin !== null) return null;
-  const entry = track.entries.at(last);
-  if (entry?.role !== "user" || track.skipped.at(-1) === entry) return null;
-  const shorter = { ...track, cursor: track.cursor - 1, skipped: [...track.skipped, entry] };
-  return { track: shorter, cost: cost + UNSTORED_REMARK, openTwin, proof };
 }
 
 /** Return the echoes, each with the row that is its stored twin, if it has one. */

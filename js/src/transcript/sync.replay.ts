@@ -1,12 +1,11 @@
 /**
  * Folds recorded sequences of a client's operations and compares each screen.
  *
- * `node <bundle of this file> <JSONL file>`: each line is one client of one interleaving,
- * `{ops, screens}`, with the CRC-32 of the screen after each operation. The last line
- * printed is the number of lines, or the first difference.
+ * `node <bundle of this file> --stdin`: each line that comes in is one client of one
+ * interleaving, `{ops, screens}`, with the CRC-32 of the screen after each operation. What
+ * goes out is the number of lines, or the first difference.
  */
 
-import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { crc32 } from "node:zlib";
 import type { Chunk, LiveEvent, StoredChunk } from "../wire/types";
@@ -75,17 +74,16 @@ function keyOf(chunk: Chunk): string {
   }
 }
 
-async function main(path: string): Promise<void> {
+async function main(): Promise<void> {
   let count = 0;
-  for await (const line of createInterface({ input: createReadStream(path) })) {
+  for await (const line of createInterface({ input: process.stdin })) {
     const { ops, screens } = JSON.parse(line) as { ops: Op[]; screens: number[] };
     let state = initialState();
     for (const [index, op] of ops.entries()) {
       state = apply(state, op);
       if (crc32(screen(state)) !== screens[index]) {
         console.log(`line ${count + 1}, operation ${index}: shown is\n${screen(state)}`);
-        process.exitCode = 1;
-        return;
+        process.exit(1);
       }
     }
     count += 1;
@@ -93,5 +91,4 @@ async function main(path: string): Promise<void> {
   console.log(count);
 }
 
-const [, , path] = process.argv;
-if (path?.endsWith(".jsonl")) await main(path);
+if (process.argv.includes("--stdin")) await main();
