@@ -24,6 +24,11 @@ from jupyter_core.utils import ensure_event_loop
 from tests.waiting import wait_until
 
 INSTALLED = importlib.metadata.version("ipykernel")
+NEWEST = ".".join(INSTALLED.split(".")[:2])
+VERSIONS = {"6.31": "6.31.0", "7.3": "7.3.0", "7.4": "7.4.0"} | {NEWEST: INSTALLED}
+TRIED = [*VERSIONS] if os.environ.get("DISPATCH_NB_PROOF") == "full" else [NEWEST]
+"""The versions to test: the installed one, and all when the full proof is asked for."""
+KERNEL_NAME = "proof"
 WAIT_S = 30.0
 
 Message = dict[str, Any]
@@ -147,6 +152,12 @@ class Kernel:
         content = self._reply_to(message["header"]["msg_id"], self._client.control_channel)
         return str(content["subshell_id"])
 
+    def delete_subshell(self, subshell: str) -> None:
+        """Take a subshell away, as JupyterLab may when a page is closed."""
+        message = self._client.session.msg("delete_subshell_request", {"subshell_id": subshell})
+        self._client.control_channel.send(message)
+        self._reply_to(message["header"]["msg_id"], self._client.control_channel)
+
     def act(self, comm_id: str, subshell: str | None, **content: Any) -> float:
         """Send what a view of a widget would send; return when."""
         data = {"method": "custom", "content": content}
@@ -201,27 +212,35 @@ class Kernel:
                 return content
 
 
-@contextmanager
-def running_kernel(version: str, folder: Path) -> Iterator[Kernel]:
-    """Start a kernel with nothing of this machine's configuration."""
-    python = python_with_ipykernel(version)
-    spec = folder / "kernels" / "proof"
+def kernel_specs(version: str, folder: Path) -> KernelSpecManager:
+    """Describe the kernel `KERNEL_NAME` with this ipykernel, in a folder of its own."""
+    spec = folder / "kernels" / KERNEL_NAME
     spec.mkdir(parents=True)
+    python = python_with_ipykernel(version)
     argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(
-        json.dumps({"argv": argv, "display_name": "proof", "language": "python"})
-    )
-    manager = KernelManager(
-        kernel_name="proof",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
-        connection_file=str(folder / "connection.json"),
-    )
-    environment = os.environ | {
+    described = {"argv": argv, "display_name": KERNEL_NAME, "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(described))
+    return KernelSpecManager(kernel_dirs=[str(folder / "kernels")])
+
+
+def kernel_environment(folder: Path) -> dict[str, str]:
+    """Return an environment with nothing of this machine's configuration."""
+    return os.environ | {
         "IPYTHONDIR": str(folder / "ipython"),
         "DISPATCH_NB_STORE": str(folder / "store.db"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    manager.start_kernel(env=environment, cwd=str(folder))
+
+
+@contextmanager
+def running_kernel(version: str, folder: Path) -> Iterator[Kernel]:
+    """Start a kernel with nothing of this machine's configuration."""
+    manager = KernelManager(
+        kernel_name=KERNEL_NAME,
+        kernel_spec_manager=kernel_specs(version, folder),
+        connection_file=str(folder / "connection.json"),
+    )
+    manager.start_kernel(env=kernel_environment(folder), cwd=str(folder))
     client: BlockingKernelClient = manager.client()
     client.start_channels()
     try:
@@ -235,6 +254,10 @@ def running_kernel(version: str, folder: Path) -> Iterator[Kernel]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
-        # The client's blocking calls run on a loop that it never closes.
-        ensure_event_loop().close()
-        asyncio.set_event_loop(None)
+        close_client_loop()
+
+
+def close_client_loop() -> None:
+    """Close the loop that a client's blocking calls run on; it never does so itself."""
+    ensure_event_loop().close()
+    asyncio.set_event_loop(None)

@@ -7,7 +7,6 @@ when the full proof is asked for (`DISPATCH_NB_PROOF=full`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +14,7 @@ from typing import Literal
 import pytest
 
 from tests.endless_server import SHORT_ANSWER, SHORTLY, EndlessServer, Request, endless_server
-from tests.kernels import INSTALLED, Kernel, running_kernel
+from tests.kernels import TRIED, VERSIONS, Kernel, running_kernel
 from tests.waiting import wait_until
 
 Cell = Literal["awaiting", "blocking", "returned"]
@@ -53,14 +52,6 @@ HEARD: dict[str, dict[tuple[Cell, Way], bool]] = {
         ("returned", "subshell"): True,
     },
 }
-VERSIONS = {"6.31": "6.31.0", "7.3": "7.3.0", "7.4": "7.4.0"}
-NEWEST = ".".join(INSTALLED.split(".")[:2])
-TRIED = (
-    [*VERSIONS]
-    if os.environ.get("DISPATCH_NB_PROOF") == "full" and NEWEST in VERSIONS
-    else [NEWEST]
-)
-
 # A click that is heard ends the request within this time, an interrupt too; on a machine that
 # is busy with other tests they take a tenth of it.
 PROMPT_S = 2.0
@@ -79,6 +70,12 @@ class Lab:
     chat: str
     clicks: int = 0
     subshell: str | None = None
+
+    def close_page(self) -> None:
+        """Take the page's subshell away from under the chat."""
+        assert self.subshell is not None
+        self.kernel.delete_subshell(self.subshell)
+        self.subshell = None
 
     def open(self, way: Way) -> None:
         """Open a view that sends its messages this way."""
@@ -138,6 +135,8 @@ def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     rows: Measured = {(cell, way): {} for cell in CELLS for way in WAYS}
     yield rows
     columns = [version for version in TRIED if any(version in row for row in rows.values())]
+    if not columns:
+        return
     lines = ["", "Stop beside a cell, in seconds  " + "".join(f"{v:<24}" for v in columns)]
     for (cell, way), row in rows.items():
         words = "".join(f"{row.get(version, 'no subshells'):<24}" for version in columns)
@@ -151,9 +150,8 @@ def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
 def lab(
     version: str, tmp_path_factory: pytest.TempPathFactory, measured: Measured
 ) -> Iterator[Lab]:
-    full = INSTALLED if version == NEWEST else VERSIONS[version]
     folder = tmp_path_factory.mktemp("kernel")
-    with endless_server() as server, running_kernel(full, folder) as kernel:
+    with endless_server() as server, running_kernel(VERSIONS[version], folder) as kernel:
         kernel.run(
             "import dispatch_nb as dn\n"
             f"chat = dn.Chat('openai:m', base_url={server.base_url!r}, api_key='k')"
@@ -237,6 +235,27 @@ def test_stop_from_another_thread_ends_the_cell_that_awaits(lab: Lab) -> None:
     running, request = lab.start(code + CELLS["awaiting"])
     assert request.closed.wait(PROMPT_S)
     assert not lab.kernel.finish(running).error
+    lab.check_aborted(request)
+
+
+def test_a_page_is_heard_after_another_one_closed_and_took_its_subshell_away(lab: Lab) -> None:
+    if not lab.kernel.has_subshells:
+        return
+    lab.open("subshell")
+    _, request = lab.start(CELLS["returned"])
+    lab.click("subshell")
+    assert request.closed.wait(PROMPT_S)
+    wait_until(lambda: lab.kernel.value("chat.status") == "idle")
+    lab.close_page()
+    lab.open("subshell")  # while no turn runs
+    _, request = lab.start(CELLS["returned"])
+    lab.close_page()
+    sent = len(request.words)
+    wait_until(lambda: len(request.words) > sent + 60)
+    lab.open("subshell")  # while one runs
+    _, request_id = lab.click("subshell")
+    assert request.closed.wait(PROMPT_S)
+    wait_until(lambda: lab.answers(request_id) == [True])
     lab.check_aborted(request)
 
 

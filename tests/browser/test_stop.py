@@ -130,13 +130,13 @@ def test_a_page_closed_while_a_turn_ran_finds_the_chat_again(
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('application:close')")
     expect(notebook.page.locator(".dnb-chat")).to_have_count(0)
     sent = len(request.words)
-    while len(request.words) < sent + 100:
+    while len(request.words) < sent + 60:
         notebook.page.wait_for_timeout(25)
     notebook.page.evaluate(
         "() => window.jupyterapp.commands.execute('docmanager:open', {path: 'stop.ipynb'})"
     )
     expect(notebook.chat).to_have_attribute("data-connection", "live")
-    shows(notebook, f"word{sent + 100} ")
+    shows(notebook, f"word{sent + 60} ")
     notebook.chat.locator("button.dnb-stop").click()
     assert request.closed.wait(2)
     expect(notebook.chat).to_have_attribute("data-status", "idle")
