@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,47 @@ def test_an_interrupt_while_posting_does_not_deafen_the_loop(
             loop.post(lambda: None)
     loop.post(heard.set)
     assert heard.wait(10)
+
+
+def test_what_is_posted_runs_in_order_and_shares_a_wake(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, ran, wakes, failures = TurnLoop(), list[int](), list[object](), list[str]()
+    loop.call(lambda: loop._loop.set_exception_handler(lambda _, what: failures.append(str(what))))
+    wake, gate, done = loop._loop.call_soon_threadsafe, threading.Event(), threading.Event()
+
+    def counted(fn: Callable[[], object]) -> None:
+        wakes.append(fn)
+        wake(fn)
+
+    def fail() -> None:
+        raise ValueError("posted and wrong")
+
+    monkeypatch.setattr(loop._loop, "call_soon_threadsafe", counted)
+    loop.post(gate.wait, 10)
+    while loop._woken:  # until it waits at the gate
+        pass
+    for number in range(100):
+        loop.post(fail if number == 50 else partial(ran.append, number))
+    loop.post(done.set)
+    gate.set()
+    assert done.wait(10)
+    assert ran == [*range(50), *range(51, 100)]
+    assert len(wakes) == 2
+    assert len(failures) == 1
+    assert "posted and wrong" in failures[0]
+
+
+def test_posts_of_many_threads_all_run_each_thread_s_in_order() -> None:
+    loop, ran, done = TurnLoop(), list[tuple[int, int]](), threading.Semaphore(0)
+
+    def post(worker: int) -> None:
+        for number in range(2000):
+            loop.post(ran.append, (worker, number))
+        loop.post(done.release)
+
+    threads = [threading.Thread(target=post, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert done.acquire(timeout=30)
+    for worker in range(8):
+        assert [number for who, number in ran if who == worker] == list(range(2000))
