@@ -87,9 +87,9 @@ export class Rendering {
 
   /** Return the runs of a log that is rendered and not empty. */
   runs([start, stop]: readonly [number, number]): Runs {
-    const { starts, messages } = this.#scan(stop);
-    const first = countBelow(starts, start + 1) - 1;
-    const last = countBelow(starts, stop) - 1;
+    const { stop: scanned, starts, messages } = this.#scan(stop);
+    const first = start === 0 ? 0 : countBelow(starts, start + 1) - 1;
+    const last = (stop === scanned ? starts.length : countBelow(starts, stop)) - 1;
     const none = messages.view(0, 0);
     if (first === last) return { first: this.#run(start, stop), between: none, last: null };
     return {
