@@ -224,7 +224,7 @@ async def _outcome_of(tool: Tool, input: Any, context: ToolContext) -> ToolOutco
         if cancelled_from_outside():
             raise
         return _failed("the tool's own work was cancelled")
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # either would end the loop
         return _failed(describe(error))
     return outcome
 

@@ -9,7 +9,10 @@ __all__ = ["as_failure", "describe"]
 
 def describe(error: BaseException) -> str:
     """Return what `error` says, or its kind where the message alone says nothing."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # its own words fail; its kind is still known
+        text = ""
     if not text:
         return type(error).__name__
     if type(error) is KeyError:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -39,16 +40,21 @@ async def run_in_thread(call: Callable[[], _T], *, name: str) -> _T:
         try:
             outcome = context.run(call)
         except StopIteration as stop:  # a future refuses this one
-            error = RuntimeError(f"{name} raised StopIteration: {stop}")
-            error.__cause__ = stop
+            error = _as_error(name, stop)
         except Exception as raised:
             error = raised
         except BaseException as raised:  # SystemExit must not end the loop that waits
-            error = RuntimeError(f"{name} raised {type(raised).__name__}: {raised}")
-            error.__cause__ = raised
+            error = _as_error(name, raised)
         # A loop that has closed in the meantime no longer wants the outcome.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, outcome, error)
 
     threading.Thread(target=run, name=f"dispatch_nb tool {name}", daemon=True).start()
     return await future
+
+
+def _as_error(name: str, raised: BaseException) -> Exception:
+    words = traceback.format_exception_only(raised)[0].strip()
+    error = RuntimeError(f"{name} raised {words}")
+    error.__cause__ = raised
+    return error
