@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from .sse import ServerSentEvent, SseDecoder
 __all__ = ["OPENAI_URL", "OpenAIProvider"]
 
 OPENAI_URL = "https://api.openai.com/v1"
+_SECRET_LENGTH = 8
 
 
 class OpenAIProvider:
@@ -122,7 +124,10 @@ class OpenAIProvider:
         """Return `event` without the key, which some servers repeat in their errors."""
         if not isinstance(event, Failure) or not self._api_key:
             return event
-        message = event.message.replace(self._api_key, "[api key]")
+        key = re.escape(self._api_key)
+        # A local server's placeholder, such as "x", stands inside other words.
+        pattern = key if len(self._api_key) >= _SECRET_LENGTH else rf"(?<!\w){key}(?!\w)"
+        message = re.sub(pattern, "[api key]", event.message)
         return Failure(message, event.code, event.retryable, event.retry_after_ms)
 
 
