@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -23,7 +22,7 @@ from .errors import ModelError, ToolError, UnknownConversationError
 from .loop import turn_loop
 from .providers.openai import OpenAIProvider
 from .providers.scripted import ScriptedProvider
-from .store import Store
+from .store import Store, paths
 from .store.rows import ConversationRow
 from .tools.function import function_tool
 
@@ -59,10 +58,10 @@ def open_store(target: Store | str | os.PathLike[str] | None = None) -> Store:
     """
     if isinstance(target, Store):
         return target
-    if target == ":memory:":
+    place = paths.resolve(target)
+    if place.location == ":memory:":
         return Store(target)
-    text = os.fspath(target) if target is not None else ""
-    key = text if "://" in text else str(Path(text).absolute()) if text else ""
+    key = str(place.path.resolve()) if place.path is not None else str(place.url)
     with _open_lock:
         store = _stores.get(key)
         if store is None or store.closed:
@@ -88,7 +87,9 @@ def resolve_provider(
     provider, colon, name = model.partition(":")
     known = " or ".join(f"'{p}:…'" for p in PROVIDERS)
     if not colon:
-        raise ModelError(f"{model!r} names no provider: write {known}, such as 'openai:{model}'.")
+        raise ModelError(
+            f"{model!r} names no provider: write {known}, such as 'openai:{model or 'MODEL'}'."
+        )
     if model.endswith(CUSTOM):
         raise ModelError(
             f"This conversation was held with a provider object of yours ({provider}): "
@@ -112,8 +113,10 @@ def as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
     Raises
     ------
     ToolError
-        If a function cannot be described, or two tools have one name.
+        If a function cannot be described, two tools have one name, or a tool stands alone.
     """
+    if not isinstance(tools, Iterable):
+        raise ToolError("Tools come as a list: write tools=[…], also for a single one.")
     made: dict[str, Tool] = {}
     for entry in tools:
         tool = entry if isinstance(entry, Tool) else function_tool(entry)

@@ -57,6 +57,12 @@ def test_stores_in_memory_are_apart_and_leave_no_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", ["", 5, b"lab.db", ["lab.db"]])
+def test_what_names_no_store_is_refused_rather_than_kept_in_memory(target):
+    with pytest.raises(StoreError, match="A store is named by a path"):
+        Store(target)
+
+
 @pytest.mark.parametrize("text", ["hi", "These are my notes, longer than a header.\n" * 500])
 def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path, text):
     path = tmp_path / "notes.txt"

@@ -35,9 +35,15 @@ def resolve(target: str | os.PathLike[str] | None) -> Place:
     Raises
     ------
     StoreError
-        If a URL cannot be understood.
+        If it is neither a path nor a URL that can be understood.
     """
-    text = default_target() if target is None else os.fspath(target)
+    text = default_target() if target is None else target
+    if not isinstance(text, str | os.PathLike) or not os.fspath(text):
+        raise StoreError(
+            f"A store is named by a path such as 'lab.db', by ':memory:' or by a database URL, "
+            f"not by {text!r}."
+        )
+    text = os.fspath(text)
     if "://" not in text:
         return _sqlite(sa.URL.create("sqlite", database=text))
     try:
