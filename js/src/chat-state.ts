@@ -1,7 +1,7 @@
 /** What the store holds and offers: the state that views draw, and the person's acts. */
 import { initialLive, type LiveState } from "./transcript/live";
 import type { ConversationStatus } from "./transport";
-import type { LiveEvent, Usage } from "./wire/types";
+import type { LiveEvent, QueuedText, Usage } from "./wire/types";
 
 /** Where what is shown comes from. */
 export type Connection = "waiting" | "live" | "saved" | "absent";
@@ -18,6 +18,8 @@ export interface PendingText {
 export interface RefusedText {
   readonly requestId: string;
   readonly reason: string;
+  /** False when nothing went wrong: the turn it was meant for ended first. */
+  readonly isTrouble: boolean;
 }
 
 export interface ChatState {
@@ -30,6 +32,8 @@ export interface ChatState {
   /** What the person is writing; it outlives every view. */
   readonly draft: string;
   readonly pending: readonly PendingText[];
+  /** What the person typed and no model has got yet, on whatever page. */
+  readonly queue: readonly QueuedText[];
   readonly refused: RefusedText | null;
   /** A sentence about the connection or an act; null when there is nothing to say. */
   readonly notice: string | null;
@@ -47,6 +51,12 @@ export interface ChatStore {
   /** Send the draft as a message, or as steering while a turn runs. */
   submit(): void;
   stop(): void;
+  /** Take a queued text out of the queue, and into the draft to write it anew. */
+  rewrite(id: string): void;
+  /** Take a queued text out of the queue and drop it. */
+  cancel(id: string): void;
+  /** Send what was kept for the person. */
+  sendQueued(): void;
   /** Ask for the chunks before the oldest one here. */
   older(): void;
   /** Everything in `state` is on screen: the kernel may go on. */
@@ -65,6 +75,7 @@ export function initialChatState(): ChatState {
     usage: null,
     draft: "",
     pending: [],
+    queue: [],
     refused: null,
     notice: null,
     kernelNotice: "",
@@ -72,7 +83,7 @@ export function initialChatState(): ChatState {
   };
 }
 
-/** Take a pending text away once the conversation itself contains it. */
+/** Take the pending texts away that the conversation itself contains now. */
 export function settlePending(
   pending: readonly PendingText[],
   event: LiveEvent,
@@ -80,5 +91,8 @@ export function settlePending(
   if (pending.length === 0) return pending;
   if (event.type !== "user-message" && event.type !== "steering") return pending;
   const place = pending.findIndex(({ text }) => text.trim() === event.text.trim());
-  return place < 0 ? pending : pending.filter((_, index) => index !== place);
+  if (place >= 0) return pending.filter((_, index) => index !== place);
+  // Texts that waited together are one message, joined by blank lines.
+  const said = `\n\n${event.text.trim()}\n\n`;
+  return pending.filter(({ text }) => !said.includes(`\n\n${text.trim()}\n\n`));
 }

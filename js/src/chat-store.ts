@@ -6,9 +6,12 @@ import {
   type ChatState,
   type ChatStore,
   initialChatState,
-  type PendingText,
+  type RefusedText,
   settlePending,
 } from "./chat-state";
+import { type Outcome, QueueActs } from "./queue-acts";
+import { requestIds } from "./request-ids";
+import { Timers } from "./timers";
 import { foldLive, fromSnapshot, type LiveState, mergeHistory } from "./transcript/live";
 import type { ConversationStatus, Traits, Transport } from "./transport";
 import type { EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
@@ -16,6 +19,8 @@ import type { EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
 const READY_MS = 2000;
 const STOP_MS = 1000;
 const RESYNC_MS = 3000;
+
+const TOO_LATE = "The turn ended before the model could read this; it is not sent.";
 
 export const BUSY = "The kernel is busy: use the notebook's interrupt button";
 
@@ -31,22 +36,23 @@ class TransportChatStore implements ChatStore {
   #lastSeq = 0;
   #kernelStatus: ConversationStatus = "idle";
   #stopRequest: string | null = null;
-  #requests = 0;
-  readonly #prefix = requestPrefix();
+  readonly #requestId = requestIds();
   readonly #listeners = new Set<() => void>();
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #timers = new Timers();
   readonly #transport: Transport;
+  readonly #queue: QueueActs;
   readonly #disconnect: () => void;
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.#queue = new QueueActs((act) => transport.send(act), this.#requestId);
     this.#disconnect = transport.connect({
       message: (message) => this.#receive(message),
       traits: (traits) => this.#takeTraits(traits),
       unreadable: (reason) => this.#unreadable(reason),
     });
     transport.send({ type: "ready" });
-    this.#after("ready", READY_MS, () => this.#nobodyAnswered());
+    this.#timers.after("ready", READY_MS, () => this.#nobodyAnswered());
   }
 
   state(): ChatState {
@@ -67,6 +73,7 @@ class TransportChatStore implements ChatStore {
     if (text === "" || !this.#canSend()) return;
     const type = this.#state.status === "idle" ? "send" : "steer";
     const requestId = this.#requestId();
+    if (type === "steer") this.#queue.typed(requestId);
     const pending = [...this.#state.pending, { requestId, type, text, isAccepted: false } as const];
     this.#set({ draft: "", pending, refused: null, notice: null });
     this.#transport.send({ type, requestId, text });
@@ -76,8 +83,20 @@ class TransportChatStore implements ChatStore {
     if (this.#state.status !== "running") return;
     this.#stopRequest = this.#requestId();
     this.#transport.send({ type: "stop", requestId: this.#stopRequest });
-    this.#after("stop", STOP_MS, () => this.#set({ notice: BUSY }));
+    this.#timers.after("stop", STOP_MS, () => this.#set({ notice: BUSY }));
     this.#set({ status: "stopping" });
+  }
+
+  rewrite(id: string): void {
+    this.#take(id, "rewrite");
+  }
+
+  cancel(id: string): void {
+    this.#take(id, "cancel");
+  }
+
+  sendQueued(): void {
+    if (this.#canSend() && this.#state.status === "idle") this.#queue.sendKept();
   }
 
   older(): void {
@@ -94,8 +113,7 @@ class TransportChatStore implements ChatStore {
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.close();
     this.#listeners.clear();
     this.#disconnect();
   }
@@ -103,8 +121,8 @@ class TransportChatStore implements ChatStore {
   #receive(message: ViewMessage): void {
     switch (message.type) {
       case "snapshot":
-        this.#cancel("ready");
-        this.#cancel("resync");
+        this.#timers.cancel("ready");
+        this.#timers.cancel("resync");
         this.#next = message.next;
         // The kernel counts every snapshot as unpainted, also one that changes nothing.
         this.#acked = 0;
@@ -136,7 +154,7 @@ class TransportChatStore implements ChatStore {
       this.#resync();
       return;
     }
-    this.#cancel("resync");
+    this.#timers.cancel("resync");
     let { live, pending } = this.#state;
     for (const event of message.events) {
       live = foldLive(live, event);
@@ -151,14 +169,14 @@ class TransportChatStore implements ChatStore {
   #resync(): void {
     if (this.#next === null || this.#timers.has("resync")) return;
     this.#transport.send({ type: "resync", from: this.#next });
-    this.#after("resync", RESYNC_MS, () => this.#resync());
+    this.#timers.after("resync", RESYNC_MS, () => this.#resync());
   }
 
   /** A lost last message leaves no gap behind it: only the traits tell that something is missing. */
   #watchTheEnd(): void {
-    this.#cancel("end");
+    this.#timers.cancel("end");
     if (this.#next !== null && !this.#isComplete()) {
-      this.#after("end", RESYNC_MS, () => {
+      this.#timers.after("end", RESYNC_MS, () => {
         if (!this.#isComplete()) this.#resync();
       });
     }
@@ -173,8 +191,13 @@ class TransportChatStore implements ChatStore {
   #answer(reply: ReplyMessage): void {
     if (reply.requestId === this.#stopRequest) {
       this.#stopRequest = null;
-      this.#cancel("stop");
+      this.#timers.cancel("stop");
       this.#set({ notice: reply.accepted ? null : (reply.reason ?? "There is nothing to stop.") });
+      return;
+    }
+    const outcome = this.#queue.answer(reply);
+    if (outcome) {
+      this.#settleQueued(outcome, reply.requestId);
       return;
     }
     const act = this.#state.pending.find(({ requestId }) => requestId === reply.requestId);
@@ -184,37 +207,56 @@ class TransportChatStore implements ChatStore {
         each === act ? { ...each, isAccepted: true } : each,
       );
       this.#set({ pending });
+      // It is in the log: the event that shows it comes, or came in a snapshot before this reply.
+      this.#timers.after(`accepted ${act.requestId}`, RESYNC_MS, () => this.#forget(act.requestId));
       return;
     }
-    this.#giveBack(act, reply.reason ?? "The message was not taken.");
+    this.#forget(act.requestId);
+    const reason = reply.reason ?? "The message was not taken.";
+    this.#giveBack(act.text, { requestId: act.requestId, reason, isTrouble: true });
+  }
+
+  #settleQueued(outcome: Outcome, requestId: string): void {
+    if (outcome.kind === "refused") this.#set({ notice: outcome.reason });
+    if (outcome.kind !== "draft") return;
+    const refused = { requestId, reason: TOO_LATE, isTrouble: false };
+    this.#giveBack(outcome.text, outcome.purpose === "kept" ? refused : null);
+  }
+
+  #take(id: string, purpose: "rewrite" | "cancel"): void {
+    const entry = this.#state.queue.find((each) => each.id === id);
+    if (entry && this.#canSend()) this.#queue.take(entry, purpose);
+  }
+
+  #forget(id: string): void {
+    this.#set({ pending: this.#state.pending.filter(({ requestId }) => requestId !== id) });
   }
 
   /** Put a text that did not arrive back before whatever was written since. */
-  #giveBack(act: PendingText, reason: string): void {
-    const { pending, draft } = this.#state;
-    this.#set({
-      pending: pending.filter((each) => each !== act),
-      draft: draft.trim() === "" ? act.text : `${act.text}\n\n${draft}`,
-      refused: { requestId: act.requestId, reason },
-    });
+  #giveBack(text: string, refused: RefusedText | null): void {
+    const { draft } = this.#state;
+    this.#set({ draft: draft.trim() === "" ? text : `${text}\n\n${draft}`, refused });
   }
 
   #takeTraits(traits: Traits): void {
     // Until the kernel speaks for itself, show what the notebook kept.
     const saved = this.#next === null ? traits.saved() : null;
-    const { title, model, usage, status } = traits;
-    const { notice, live } = this.#state;
+    const { title, model, usage, status, queue } = traits;
+    const { notice, live, pending } = this.#state;
+    const queued = new Set(queue.map(({ id }) => id));
     const isOver = notice === BUSY && status === "idle";
     this.#lastSeq = traits.lastSeq;
     this.#kernelStatus = status;
     this.#set({
-      ...{ title, model, usage },
+      ...{ title, model, usage, queue },
+      pending: pending.filter(({ requestId }) => !queued.has(requestId)),
       status: this.#canSend() ? status : "idle",
       notice: isOver ? null : notice,
       kernelNotice: traits.notice,
       live: saved ? fromSnapshot(saved) : live,
     });
-    if (status === "idle") this.#cancel("stop");
+    if (status === "idle") this.#timers.cancel("stop");
+    this.#queue.update(queue);
     this.#watchTheEnd();
   }
 
@@ -237,25 +279,6 @@ class TransportChatStore implements ChatStore {
     this.#state = { ...this.#state, ...change };
     for (const listener of this.#listeners) listener();
   }
-
-  #requestId(): string {
-    this.#requests += 1;
-    return `${this.#prefix}-${this.#requests}`;
-  }
-
-  #after(name: string, milliseconds: number, act: () => void): void {
-    this.#cancel(name);
-    const run = () => {
-      this.#timers.delete(name);
-      act();
-    };
-    this.#timers.set(name, setTimeout(run, milliseconds));
-  }
-
-  #cancel(name: string): void {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
-  }
 }
 
 /** Keep the older pages that the person asked for when a snapshot brings the newest ones only. */
@@ -269,11 +292,4 @@ function withOlder(live: LiveState, before: LiveState): LiveState {
         [...known].filter(({ seq }) => seq < first),
       )
     : live;
-}
-
-/** Two pages may act on one conversation: what they ask must not be mixed up. */
-function requestPrefix(): string {
-  return crypto
-    .getRandomValues(new Uint32Array(2))
-    .reduce((word, part) => word + part.toString(36), "");
 }

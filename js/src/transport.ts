@@ -1,7 +1,7 @@
 /** The anywidget model as a port: messages and traits are checked before anyone sees them. */
 import type { AnyModel } from "@anywidget/types";
-import { parseSnapshotMessage, parseUsage, parseViewMessage } from "./wire/parse";
-import type { KernelMessage, SnapshotMessage, Usage, ViewMessage } from "./wire/types";
+import { parseQueuedText, parseSnapshotMessage, parseUsage, parseViewMessage } from "./wire/parse";
+import type { KernelMessage, QueuedText, SnapshotMessage, Usage, ViewMessage } from "./wire/types";
 
 export type ConversationStatus = "idle" | "running" | "stopping";
 
@@ -12,6 +12,8 @@ export interface Traits {
   readonly model: string;
   /** Trouble outside the transcript, in a sentence; empty when there is none. */
   readonly notice: string;
+  /** What the person typed and no model has got yet. */
+  readonly queue: readonly QueuedText[];
   readonly lastSeq: number;
   readonly usage: Usage | null;
   /** Read what the notebook kept; it is large, and needed only until the kernel answers. */
@@ -33,7 +35,10 @@ export interface Transport {
   connect(receiver: Receiver): () => void;
 }
 
-const TRAITS = ["status", "title", "model", "notice", "last_seq", "totals", "saved"] as const;
+const TRAITS = [
+  ...["status", "title", "model", "notice"],
+  ...["queue", "last_seq", "totals", "saved"],
+] as const;
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
 
 /** Return the transport over a widget model. */
@@ -61,11 +66,13 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
   const status: unknown = model.get("status");
   const lastSeq: unknown = model.get("last_seq");
   const usage: unknown = model.get("totals");
+  const queue: unknown = model.get("queue");
   return {
     status: STATUSES.has(status) ? (status as ConversationStatus) : "idle",
     title: text(model.get("title")),
     model: text(model.get("model")),
     notice: text(model.get("notice")),
+    queue: Array.isArray(queue) ? (attempt(() => queue.map(parseQueuedText), receiver) ?? []) : [],
     lastSeq: typeof lastSeq === "number" ? lastSeq : 0,
     usage: isFilled(usage) ? attempt(() => parseUsage(usage), receiver) : null,
     saved: () => {

@@ -5,6 +5,7 @@ interface Known {
   readonly isGenerating: boolean;
   readonly isStopping: boolean;
   readonly place: number;
+  readonly waiting: number;
   readonly refused: string | null;
   readonly notice: string | null;
 }
@@ -29,6 +30,7 @@ export class Announcer {
       isStopping:
         state.status === "stopping" || (transcript.generating && wasStopping(this.#known)),
       place,
+      waiting: state.queue.filter(({ kept }) => !kept).length,
       refused: state.refused?.reason ?? null,
       notice: state.notice ?? (state.kernelNotice || null),
     };
@@ -46,6 +48,7 @@ function wasStopping(known: Known | null): boolean {
 function news(state: ChatState, before: Known, now: Known): string | null {
   if (now.refused !== null && now.refused !== before.refused) return now.refused;
   if (now.notice !== null && now.notice !== before.notice) return now.notice;
+  if (now.waiting > before.waiting) return "The message waits for the next step";
   const { provisional, committed } = state.live.transcript;
   const last = provisional.at(-1)?.chunk ?? committed.at(-1)?.chunk;
   if (now.isGenerating && !before.isGenerating) return "Answering";

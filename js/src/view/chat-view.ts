@@ -6,6 +6,7 @@ import { Composer } from "./composer";
 import { FollowEnd } from "./follow";
 import { icons } from "./icons";
 import { LogView } from "./log-view";
+import { QueueView } from "./queue-view";
 
 /** Draw `store` into `element` until the returned function is called. */
 export function mountChat(element: HTMLElement, store: ChatStore): () => void {
@@ -23,6 +24,7 @@ class ChatView {
   readonly #announcer = new Announcer();
   readonly #store: ChatStore;
   readonly #log: LogView;
+  readonly #queue: QueueView;
   readonly #composer: Composer;
   readonly #follow: FollowEnd;
   readonly #unsubscribe: () => void;
@@ -32,6 +34,7 @@ class ChatView {
     this.#store = store;
     this.#log = new LogView(store, () => this.#schedule());
     this.#composer = new Composer(store, () => this.#follow.follow());
+    this.#queue = new QueueView(store, () => this.#composer.focus());
     this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => this.#schedule());
     this.#build();
     this.#unsubscribe = store.subscribe(() => this.#schedule());
@@ -71,7 +74,8 @@ class ChatView {
     const middle = document.createElement("div");
     middle.className = "dnb-middle";
     middle.append(this.#scroller, this.#jump);
-    this.root.append(this.#header, middle, this.#composer.element, this.#announcer.element);
+    this.root.append(this.#header, middle, this.#queue.element);
+    this.root.append(this.#composer.element, this.#announcer.element);
   }
 
   #schedule(): void {
@@ -88,6 +92,7 @@ class ChatView {
     mark(this.#scroller, "aria-busy", String(state.live.transcript.generating));
     this.#follow.settle();
     render(this.#jumpTemplate(), this.#jump);
+    this.#queue.update(state);
     this.#composer.update(state);
     this.#announcer.update(state);
     this.#store.painted();

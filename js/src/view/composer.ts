@@ -67,7 +67,10 @@ export class Composer {
   }
 
   #word(state: ChatState): TemplateResult | typeof nothing {
-    if (state.refused) return html`<div class="dnb-word dnb-refused">${state.refused.reason}</div>`;
+    if (state.refused) {
+      const kind = state.refused.isTrouble ? "dnb-word dnb-refused" : "dnb-word";
+      return html`<div class=${kind}>${state.refused.reason}</div>`;
+    }
     const word = connectionWord(state) ?? state.notice ?? state.kernelNotice;
     return word === "" ? nothing : html`<div class="dnb-word">${word}</div>`;
   }

@@ -83,7 +83,7 @@ export class LogView {
           );
         },
       )}
-      ${state.pending.map(pendingBubble)}
+      ${state.pending.filter(({ type }) => type === "send").map(pendingBubble)}
       ${isLive ? activity(state, this.#sections) : nothing}`;
   }
 
@@ -211,11 +211,10 @@ function identity(section: Section): unknown[] {
   });
 }
 
-function pendingBubble({ type, text }: PendingText): TemplateResult {
-  const word = type === "steer" ? "waiting for the next step" : "sending";
+function pendingBubble({ text }: PendingText): TemplateResult {
   return html`<div class="dnb-section dnb-user dnb-pending">
     <div class="dnb-bubble">${text}</div>
-    <div class="dnb-bubble-label">${word}</div>
+    <div class="dnb-bubble-label">sending</div>
   </div>`;
 }
 

@@ -9,6 +9,7 @@ import type {
   ConversationMeta,
   KernelMessage,
   LiveEvent,
+  QueuedText,
   SnapshotMessage,
   StoredChunk,
   Usage,
@@ -46,5 +47,6 @@ export const parseWsServerMessage = parserOf<WsServerMessage>("WsServerMessage")
 export const parseConversationMeta = parserOf<ConversationMeta>("ConversationMeta");
 export const parseViewMessage = parserOf<ViewMessage>("ViewMessage");
 export const parseSnapshotMessage = parserOf<SnapshotMessage>("SnapshotMessage");
+export const parseQueuedText = parserOf<QueuedText>("QueuedText");
 export const parseUsage = parserOf<Usage>("Usage");
 export const parseKernelMessage = parserOf<KernelMessage>("KernelMessage");
