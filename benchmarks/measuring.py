@@ -34,6 +34,9 @@ _WRITES = re.compile(
     r"(INSERT INTO|UPDATE) (conversations|turns|steps|chunks|tool_calls|events)\b|WITH ends"
 )
 
+BUSY_CORES = 0.3
+"""Cores that others keep busy from which on the clock says little about us."""
+
 
 class Recording:
     """The statements that change a store, transaction by transaction, as they were run."""
@@ -143,6 +146,8 @@ def table(rows: Sequence[Sequence[str]]) -> None:
     print()
 
 
-def verdict(is_met: bool, bar: str) -> str:
-    """Return whether an aim is met."""
+def verdict(is_met: bool, bar: str, cpu: Cpu | None = None) -> str:
+    """Return whether an aim is met; one by the clock is not judged on a busy machine."""
+    if cpu is not None and not is_met and cpu.foreign > BUSY_CORES:
+        return f"not judged, others were busy: {bar}"
     return f"{'met' if is_met else 'MISSED'}: {bar}"
