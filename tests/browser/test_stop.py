@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from collections.abc import Iterator
 
@@ -121,6 +122,10 @@ def test_the_interrupt_button_ends_the_turn_of_a_blocking_cell(
     assert "KeyboardInterrupt" in notebook.output(BLOCKING)
 
 
+@pytest.mark.skipif(
+    os.environ.get("DISPATCH_NB_PROOF") != "full",
+    reason="JupyterLab takes long to open a notebook again: part of the full proof",
+)
 def test_a_page_closed_while_a_turn_ran_finds_the_chat_again(
     notebook: Notebook, server: EndlessServer
 ) -> None:
