@@ -63,6 +63,18 @@ def measure(count: int, operation: Callable[[int], object]) -> tuple[float, floa
     return median(slices), min(slices)
 
 
+def measure_text(count: int) -> tuple[float, float]:
+    """Measure appends to a local string: CPython copies any other for each append."""
+    text, slices = "", []
+    for _ in range(0, count, SLICE):
+        started = perf_counter_ns()
+        for _ in range(SLICE):
+            text += "word "
+        slices.append((perf_counter_ns() - started) / SLICE)
+    assert len(text) == 5 * count
+    return median(slices), min(slices)
+
+
 def stored(seq: int) -> StoredChunk:
     """Return a stored chunk; users and assistants take turns."""
     role: Role = "user" if seq % 2 else "assistant"
@@ -87,7 +99,6 @@ def python_figures(size: int) -> Figures:
     """Measure everything at one size; fails if a figure did not do its work."""
     deltas = [parse_agent_event(LINE) for _ in range(SLICE)]
     plain: list[object] = []
-    text = ""
     state = parsed = initial_state()
     live = initial_live()
     tools = [
@@ -99,10 +110,6 @@ def python_figures(size: int) -> Figures:
     # What was built above is no work of the collector while something is measured.
     gc.collect()
     gc.freeze()
-
-    def add_text(index: int) -> None:
-        nonlocal text
-        text += "word "
 
     def fold(index: int) -> None:
         nonlocal state
@@ -128,7 +135,7 @@ def python_figures(size: int) -> Figures:
 
     figures = {
         "append": measure(size, lambda index: plain.append(index)),
-        "text": measure(size, add_text),
+        "text": measure_text(size),
         "fold": measure(size, fold),
         "parsed": measure(min(size, 100_000), fold_parsed),
         "tool": measure(len(tools), fold_tools),
@@ -136,7 +143,7 @@ def python_figures(size: int) -> Figures:
         "select": measure(len(tail), select),
     }
     assert state.accumulating is not None
-    assert state.accumulating.text == text
+    assert state.accumulating.text == "word " * size
     assert len(plain) == size
     assert len(history.committed) == size + len(tail)
     assert messages == size * len(tail)

@@ -117,7 +117,10 @@ class Log(Sequence[_T]):
         return self._buffer[positions]
 
     def __iter__(self) -> Iterator[_T]:
-        return islice(self._buffer, self._start, self._stop)
+        if self._start == 0:
+            return islice(self._buffer, self._stop)
+        # `islice` would walk through everything before the view.
+        return map(self._buffer.__getitem__, range(self._start, self._stop))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Log):

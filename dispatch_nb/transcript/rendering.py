@@ -123,8 +123,10 @@ class Rendering:
         scanned, starts, messages = self._scanned
         if scanned >= stop:
             return self._scanned
+        role = self.chunks[scanned - 1].role if scanned > 0 else None
         for place, chunk in enumerate(self.chunks.view(scanned, stop), scanned):
-            if place == 0 or chunk.role != self.chunks[place - 1].role:
+            if chunk.role != role:
+                role = chunk.role
                 if place > 0:
                     messages = messages.append(self.message((Run(self, starts[-1], place),)))
                 starts = starts.append(place)
