@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Locator, expect
 
-from .lab import Lab, Notebook, open_notebook
+from .lab import WAIT_MS, Lab, Notebook, open_notebook
 
 MAKE = """
 import asyncio
@@ -49,7 +49,7 @@ def queued(chat: Locator, part: str = "waiting") -> Locator:
 def reload(notebook: Notebook) -> None:
     notebook.save()
     notebook.page.reload()
-    expect(notebook.chat).to_have_attribute("data-connection", "live")
+    expect(notebook.chat).to_have_attribute("data-connection", "live", timeout=WAIT_MS)
 
 
 def test_queued_texts_are_edited_cancelled_and_delivered_at_the_border(
