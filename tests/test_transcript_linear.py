@@ -5,10 +5,12 @@ The sizes are those of `make test`; DISPATCH_NB_PROOF=full takes the tenfold.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from timeit import timeit
 from types import FrameType
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from dispatch_nb.transcript.history import apply_history
 from dispatch_nb.transcript.live import LiveState, fold_live, initial_live, live_from_history
+from dispatch_nb.transcript.log import Log
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks, select_messages
 from dispatch_nb.transcript.state import TranscriptState
@@ -62,6 +65,7 @@ def traced(events: Iterable[x.LiveEvent]) -> int:
     A fold that copies what was there before would allocate more in every later slice.
     """
     live, kept, total = initial_live(), list[tuple[TranscriptState, int]](), 0
+    gc.collect()
     tracemalloc.start()
     before = 0
     for number, event in enumerate(events, 1):
@@ -85,7 +89,9 @@ def traced(events: Iterable[x.LiveEvent]) -> int:
     [(deltas, 10_000 * TENFOLD), (calls, 400 * TENFOLD), (committed_calls, 400 * TENFOLD)],
 )
 def test_folding_ten_times_as_much_allocates_ten_times_as_much(events, count):
-    assert traced(events(10 * count)) <= 11 * traced(events(count))
+    # The least of two: what the rest of the process allocates meanwhile is traced as well.
+    many = min(traced(events(10 * count)) for _ in range(2))
+    assert many <= 11 * traced(events(count))
 
 
 def test_every_old_state_is_still_what_it_was():
@@ -180,6 +186,15 @@ def test_selecting_after_a_change_does_not_depend_on_the_length(select, change):
     # The least of a few: lists grow in leaps, and a leap is not this change's work.
     used = [min(allocated(work) for _ in range(4)) for work in works]
     assert used[1] <= used[0] + 4_096
+
+
+def test_reading_the_end_of_a_long_log_does_not_walk_through_its_beginning():
+    log = Log(range(1_000_000))
+
+    def seconds(view: Log[int]) -> float:
+        return min(timeit(lambda: list(view), number=1) for _ in range(20))
+
+    assert seconds(log.view(999_990, 1_000_000)) <= 50 * seconds(log.view(0, 10))
 
 
 def test_after_a_delta_all_messages_but_the_last_are_the_same_objects():
