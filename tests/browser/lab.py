@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -156,6 +157,13 @@ class Notebook:
         """Return the text of a cell's outputs."""
         return str(self.page.evaluate(_CELL_OUTPUT, index))
 
+    def kill_kernel(self, process_id: int) -> None:
+        """Kill the kernel with SIGKILL; return when the server has given it a successor."""
+        self.page.evaluate(_WATCH_DEATH)
+        os.kill(process_id, signal.SIGKILL)
+        self.page.wait_for_function("() => window.kernelDied")
+        self.page.evaluate(_READY)
+
     def save(self) -> None:
         """Save the notebook and return when nothing of it is unsaved."""
         self.page.evaluate(_SAVE)
@@ -186,6 +194,13 @@ _CELL_OUTPUT = f"""index => {{
 }}"""
 _SAVE = f"async () => {{ {_PANEL} await panel.context.save(); }}"
 _CLEAN = f"() => {{ {_PANEL} return !panel.context.model.dirty; }}"
+_WATCH_DEATH = f"""() => {{
+  {_PANEL}
+  window.kernelDied = false;
+  panel.sessionContext.statusChanged.connect((_, status) => {{
+    if (/restarting|dead/.test(status)) window.kernelDied = true;
+  }});
+}}"""
 _READY = f"""async () => {{
   await window.jupyterapp.restored;
   for (;;) {{
