@@ -38,6 +38,7 @@ from dispatch_nb.errors import (
 from dispatch_nb.widget.assets import load_bundle
 from dispatch_nb.widget.outbox import PATIENCE_S, WINDOW
 from dispatch_nb.wire.conversation import Usage
+from tests.conversation_parts import Listener
 from tests.waiting import wait_until
 
 REPORT = UsageReport(Usage(input_tokens=10, output_tokens=4))
@@ -334,3 +335,16 @@ def test_the_exported_names_are_the_declared_ones():
         assert getattr(dn, name) is not None
     with pytest.raises(AttributeError, match="nothing_here"):
         dn.nothing_here  # noqa: B018
+
+
+def test_the_events_of_a_turn_are_given_back_exactly_also_after_it_is_compressed(path):
+    chat = dn.Chat(dn.ScriptedProvider(steps=SCRIPT * 2, pace=0), tools=[add], store=path)
+    listener = Listener()
+    chat._conversation.subscribe(listener)
+    first = chat.send("1+2?").result(20)
+    second = chat.send("Sure?").result(20)
+    chat._conversation.store.compact(chat.conversation_id).result(20)
+    assert chat.events() == listener.rows
+    assert chat.events(first) + chat.events(second.id) == listener.rows
+    assert {row.event.turn_id for row in chat.events(first)} == {first.id}
+    assert chat.events("nobody") == []
