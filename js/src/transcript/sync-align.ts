@@ -146,7 +146,7 @@ function mayBeUnstored(track: Track, number: number, entry: ProvisionalChunk): b
 
 /** Return the tracks where all of them together fit the rows best. */
 export function align(sync: SyncState, growing: AccumulatingChunk | null): readonly Track[] {
-  return new Aligner(sync, growing).best(0, 0, sync.exact).tracks;
+  return new Aligner(sync.rows, sync.tracks, growing).best(0, 0, sync.exact).tracks;
 }
 
 interface Reading {
@@ -157,17 +157,13 @@ interface Reading {
 }
 
 class Aligner {
-  private readonly rows: Log<Row>;
-  private readonly tracks: readonly Track[];
   private readonly found = new Map<string, Reading>();
 
   constructor(
-    sync: SyncState,
+    private readonly rows: Log<Row>,
+    private readonly tracks: readonly Track[],
     private readonly growing: AccumulatingChunk | null,
-  ) {
-    this.rows = sync.rows;
-    this.tracks = sync.tracks;
-  }
+  ) {}
 
   /**
    * Return the best reading of the tracks from `number` on, in the rows from `at` on.
