@@ -346,5 +346,5 @@ def test_the_events_of_a_turn_are_given_back_exactly_also_after_it_is_compressed
     chat._conversation.store.compact(chat.conversation_id).result(20)
     assert chat.events() == listener.rows
     assert chat.events(first) + chat.events(second.id) == listener.rows
-    assert {row.event.turn_id for row in chat.events(first)} == {first.id}
+    assert {row.event.to_wire()["turnId"] for row in chat.events(first)} == {first.id}
     assert chat.events("nobody") == []
