@@ -251,3 +251,26 @@ class Backend:
         stored = c.StoredChunk(seq=len(self.log) + 1, role=role, chunk=chunk)
         assert self.running is not None
         self.log.append(StoredRow(stored, self.running.turn_id, identity))
+
+
+def delta(event: Any) -> str:
+    text: str = event.delta
+    return text
+
+
+def shown_by(event: Any) -> tuple[str, str]:
+    """The role of the chunk that an event begins, and its key so far."""
+    match event.type:
+        case "text-delta":
+            return "assistant", f"text:{event.delta}"
+        case "reasoning-delta":
+            return "assistant", f"thinking:{event.delta}"
+        case "tool-call":
+            return "assistant", f"call:{event.tool_call_id}:{event.step_id}"
+        case "tool-result":
+            call = f"{event.tool_call_id}:{event.step_id}"
+            return "tool", f"result:{call}:{event.content}"
+        case "error":
+            return "assistant", f"error:{event.message}"
+        case _:
+            return "user", f"text:{event.text}"

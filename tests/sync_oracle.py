@@ -11,7 +11,7 @@ from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks
 from dispatch_nb.transcript.state import TranscriptState, initial_state
 from dispatch_nb.wire import conversation as c
-from tests.sync_backend import Backend, Emission, Identity, StoredRow
+from tests.sync_backend import Backend, Emission, Identity, StoredRow, delta, shown_by
 
 Shown = tuple[int | None, str, str]
 
@@ -252,7 +252,18 @@ class Client:
             seen.met_another
             or self._has_rival(seen.prompt, known, self.settled_to)
             or any(self._has_rival(text[5:], known, self.settled_to) for text in steerings)
+            or self._has_steering_equal_to_a_prompt()
             or (seen.was_read_first and not seen.is_replayed and not self._has_proof(seen))
+        )
+
+    def _has_steering_equal_to_a_prompt(self) -> bool:
+        """Tell whether a stored text may be a turn's steering or another turn's prompt."""
+        return any(
+            text == f"text:{other.prompt}"
+            for seen in self.seen
+            for role, text in list(seen.chunks.values())[1:]
+            for other in self.seen
+            if role == "user" and other is not seen
         )
 
     def _has_proof(self, seen: Seen) -> bool:
@@ -272,26 +283,3 @@ class Client:
             for seq, row in self.rows.items()
             if seq > after
         )
-
-
-def delta(event: Any) -> str:
-    text: str = event.delta
-    return text
-
-
-def shown_by(event: Any) -> tuple[str, str]:
-    """The role of the chunk that an event begins, and its key so far."""
-    match event.type:
-        case "text-delta":
-            return "assistant", f"text:{event.delta}"
-        case "reasoning-delta":
-            return "assistant", f"thinking:{event.delta}"
-        case "tool-call":
-            return "assistant", f"call:{event.tool_call_id}:{event.step_id}"
-        case "tool-result":
-            call = f"{event.tool_call_id}:{event.step_id}"
-            return "tool", f"result:{call}:{event.content}"
-        case "error":
-            return "assistant", f"error:{event.message}"
-        case _:
-            return "user", f"text:{event.text}"
