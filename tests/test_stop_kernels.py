@@ -70,6 +70,7 @@ class Lab:
     chat: str
     clicks: int = 0
     subshell: str | None = None
+    painted: int = 0
 
     def close_page(self) -> None:
         """Take the page's subshell away from under the chat."""
@@ -85,13 +86,25 @@ class Lab:
         self.kernel.act(self.chat, self._way(way), type="ready")
         wait_until(lambda: len(self.kernel.told(self.chat, "snapshot")) > before)
 
-    def start(self, code: str) -> tuple[str, Request]:
-        """Start a cell and return it with the request it made, which is being answered."""
+    def paint(self, way: Way) -> None:
+        """Say that everything told so far is painted, as a page does."""
+        told = self.kernel.told(self.chat, "events")
+        if told and told[-1][1]["upto"] > self.painted:
+            self.painted = told[-1][1]["upto"]
+            self.kernel.act(self.chat, self._way(way), type="ack", upto=self.painted)
+
+    def start(self, code: str, way: Way | None = None) -> tuple[str, Request]:
+        """Start a cell; return it with the request it made, which is being answered."""
         before = len(self.server.requests)
         cell = self.kernel.start(code)
-        wait_until(
-            lambda: len(self.server.requests) > before and len(self.server.requests[-1].words) > 10
-        )
+
+        def is_answered() -> bool:
+            if way is not None:
+                self.paint(way)
+            requests = self.server.requests
+            return len(requests) > before and len(requests[-1].words) > 10
+
+        wait_until(is_answered)
         return cell, self.server.requests[-1]
 
     def click(self, way: Way) -> tuple[float, str]:
@@ -169,7 +182,7 @@ def test_a_click_on_stop_ends_the_turn_wherever_it_is_heard(
         assert not lab.kernel.has_subshells
         return
     lab.open(way)
-    running, request = lab.start(CELLS[cell])
+    running, request = lab.start(CELLS[cell], way)
     at, request_id = lab.click(way)
     if HEARD[version][cell, way]:
         assert request.closed.wait(PROMPT_S), "the click was not heard"
@@ -242,7 +255,7 @@ def test_a_page_is_heard_after_another_one_closed_and_took_its_subshell_away(lab
     if not lab.kernel.has_subshells:
         return
     lab.open("subshell")
-    _, request = lab.start(CELLS["returned"])
+    _, request = lab.start(CELLS["returned"], "subshell")
     lab.click("subshell")
     assert request.closed.wait(PROMPT_S)
     wait_until(lambda: lab.kernel.value("chat.status") == "idle")

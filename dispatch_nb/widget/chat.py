@@ -127,7 +127,9 @@ class Chat(anywidget.AnyWidget):
             retry=retry,
         )
         super().__init__()
-        self._views = ViewContext(lambda: self._conversation.status != "idle")
+        self._views = ViewContext(
+            lambda: self._conversation.status != "idle", lambda: self.send_state("status")
+        )
         self._outbox = Outbox(
             self._tell_views, self._conversation.position, unheard=self._views.unheard
         )

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class ViewContext:
-    """Where the views are spoken to from.
+    """Where the views are spoken to from; made where the chat is, in a cell.
 
     While no view has spoken, as in a notebook that is run without a browser, everything is
     said from where it happens: such a run keeps only what its cells say.
@@ -30,10 +30,16 @@ class ViewContext:
     ----------
     is_running
         Tells whether a turn runs.
+    speak
+        Says anything to the views.
     """
 
-    def __init__(self, is_running: Callable[[], bool]) -> None:
+    def __init__(self, is_running: Callable[[], bool], speak: Callable[[], object]) -> None:
         self._is_running = is_running
+        self._speak = speak
+        # A cell's, so the main shell's. What the kernel itself would take is the newest message
+        # of the main shell: that may be a view's, with the mark of a shell that goes.
+        self._home = contextvars.copy_context()
         self._views: contextvars.Context | None = None
         self._is_heard = False
 
@@ -51,6 +57,9 @@ class ViewContext:
         if self._views is None:
             return fn(*args, **kwargs)
         if self._is_heard and self._is_running():
-            return self._views.copy().run(fn, *args, **kwargs)
-        # With nothing in it, the kernel takes the main shell's.
-        return contextvars.Context().run(fn, *args, **kwargs)
+            result = self._views.copy().run(fn, *args, **kwargs)
+            if not self._is_running():
+                # The turn has ended meanwhile: the last word must not be from here.
+                self._home.copy().run(self._speak)
+            return result
+        return self._home.copy().run(fn, *args, **kwargs)
