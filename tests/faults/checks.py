@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from dispatch_nb.conversation.local import LocalConversation
 from dispatch_nb.engine.contracts import Finish, ProviderEvent, ProviderOptions, TextDelta, Tool
-from dispatch_nb.frames import chunks_frame, steps_frame, tool_calls_frame, turns_frame
+from dispatch_nb.frames import (
+    chunks_frame,
+    deltas_frame,
+    steps_frame,
+    tool_calls_frame,
+    turns_frame,
+)
 from dispatch_nb.providers.chat_request import request_body
 from dispatch_nb.providers.chat_rules import chat_violations
 from dispatch_nb.store import EventRow
@@ -91,6 +97,10 @@ def assert_whole(conversation: LocalConversation, script: list[ScriptedTurn], se
     was_interrupted = len(turns) > 0 and turns["status"].iloc[-1] == "interrupted"
     recovered = (frame["seq"] > seq) & (frame["role"] != "user") & was_interrupted
     assert list(marked) == list(recovered)
+    deltas = deltas_frame(store, "c").groupby("seq")
+    spoken = frame[frame["chunk_type"].isin(["text", "thinking"]) & (frame["role"] == "assistant")]
+    assert list(spoken["delta_count"]) == list(deltas.size())
+    assert list(spoken["started_at"]) == list(deltas["received_at"].min())
     steps = steps_frame(store, "c")
     assert set(frame["step_id"].dropna()) <= set(steps["step_id"])
     assert (steps["raw_finish_reason"] == "interrupted").sum() == int(recovered.any())

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,21 @@ from tests.faults.script import make_script as random_script
 
 FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
 
-Write = Callable[[Store], Future[Any]]
+
+@dataclass(frozen=True)
+class Write:
+    """One write, to be done on any store."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def __call__(self, store: Store) -> Future[Any]:
+        """Do it."""
+        future: Future[Any] = getattr(store, self.name)(*self.arguments, **self.named)
+        return future
+
+
 CutOff = Callable[[list[Write]], AbstractContextManager["NotingStore"]]
 
 WRITES = (
@@ -56,7 +71,7 @@ class NotingStore(Store):
         method = getattr(self, name)
 
         def write(*arguments: Any, **named: Any) -> Future[Any]:
-            self.writes.append(lambda store: getattr(store, name)(*arguments, **named))
+            self.writes.append(Write(name, arguments, named))
             future: Future[Any] = method(*arguments, **named)
             return future
 
@@ -142,10 +157,15 @@ def test_a_conversation_cut_off_after_any_write_is_recovered(cut_off: CutOff, tm
     writes, listener = played(script, seed, tmp_path / "whole.db")
     rows = listener.rows
     statuses = set()
-    for cut in some(range(1, len(writes) + 1), 14):
+    names = [write.name for write in writes]
+    each_kind = {names.index(name) + 1 for name in names}
+    for cut in sorted(each_kind.union(some(range(1, len(writes) + 1), 10))):
         with cut_off(writes[:cut]) as store:
             row = store.conversation("c")
+            before = turns_frame(store, "c")
+            ended = before[before["status"] != "running"]
             conversation, strict = recovered(store)
+            assert turns_frame(store, "c").head(len(ended)).equals(ended)
             assert conversation.events()[: row.last_n] == rows[: row.last_n]
             assert_whole(conversation, script, row.last_seq)
             # What was shown is there, and nothing that was not.
