@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from time import time_ns
 from typing import Any
 from uuid import uuid4
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from .conversation.local import LocalConversation, ResolvedModel
 from .conversation.turn_run import TurnSettings
-from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, RetryStrategy, Tool
+from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
 from .engine.retry import BackoffRetry
-from .errors import ModelError, ToolError, UnknownConversationError
+from .errors import ModelError, SettingError, ToolError, UnknownConversationError
 from .loop import turn_loop
 from .providers.openai import OpenAIProvider
 from .providers.scripted import ScriptedProvider
+from .settings import Settings
 from .store import Store, paths
 from .store.rows import ConversationRow
 from .tools.function import function_tool
@@ -31,13 +33,15 @@ __all__ = ["DEFAULT_MODEL", "as_tools", "open_conversation", "open_store", "reso
 DEFAULT_MODEL = "scripted:demo"
 # What stands in the store for a provider that was given as an object.
 CUSTOM = ":custom"
+MAX_STEPS = 50
 PROVIDERS = ("scripted", "openai")
 
 # One process has one writer for a store and one owner for a conversation, however often
 # they are opened: two of them would number the same log.
 _stores: WeakValueDictionary[str, Store] = WeakValueDictionary()
 _conversations: WeakValueDictionary[tuple[int, str], LocalConversation] = WeakValueDictionary()
-_open_lock = threading.Lock()
+_settings: WeakKeyDictionary[LocalConversation, Settings] = WeakKeyDictionary()
+_open_lock = threading.RLock()
 
 
 def open_store(target: Store | str | os.PathLike[str] | None = None) -> Store:
@@ -97,12 +101,14 @@ def resolve_provider(
         )
     if provider not in PROVIDERS:
         raise ModelError(
-            f"{provider!r} is not a known provider: write {known}. For a server that speaks "
-            f"the OpenAI protocol write 'openai:{name or 'MODEL'}' with base_url=…"
+            f"{provider or model!r} is not a known provider: write {known}. For a server that "
+            f"speaks the OpenAI protocol write 'openai:{name or 'MODEL'}' with base_url=…"
         )
     if not name:
         raise ModelError(f"{model!r} names no model: write '{provider}:MODEL'.")
     if provider == "scripted":
+        if model != DEFAULT_MODEL:
+            raise ModelError(f"{model!r} is not known: the scripted model is {DEFAULT_MODEL!r}.")
         return ScriptedProvider()
     return OpenAIProvider(model=name, base_url=base_url, api_key=api_key)
 
@@ -113,10 +119,8 @@ def as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
     Raises
     ------
     ToolError
-        If a function cannot be described, two tools have one name, or a tool stands alone.
+        If a function cannot be described, or two tools have one name.
     """
-    if not isinstance(tools, Iterable):
-        raise ToolError("Tools come as a list: write tools=[…], also for a single one.")
     made: dict[str, Tool] = {}
     for entry in tools:
         tool = entry if isinstance(entry, Tool) else function_tool(entry)
@@ -129,87 +133,110 @@ def as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
 def open_conversation(
     model: str | Provider | None = None,
     *,
-    tools: Sequence[Tool | Callable[..., Any]] = (),
-    system: str | None = None,
     store: Store | str | os.PathLike[str] | None = None,
     conversation_id: str | None = None,
-    base_url: str | None = None,
-    api_key: str | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    max_steps: int = 50,
-    dispatch: DispatchPolicy | None = None,
-    retry: RetryStrategy | None = None,
+    **choices: Any,
 ) -> LocalConversation:
     """Open a stored conversation, or begin one.
 
-    A conversation that is open in this process already is returned itself, with the
-    settings given here for its next turns.
+    A conversation that is open in this process already is returned itself; what is not
+    chosen here stays as it was there.
 
     Parameters
     ----------
     model
-        ``"openai:MODEL"``, ``"scripted:demo"`` or a provider of your own; None takes the
-        conversation's own model, or the scripted one.
+        See `Settings`; None takes the conversation's own model, or the scripted one.
     conversation_id
         Opened if the store has it, begun if not; None begins a new one.
-    temperature, max_tokens
-        Passed to the provider; `max_tokens` counts tokens of one answer.
-    max_steps
-        Model round trips a turn may take; 0 is unlimited.
+    **choices
+        The other fields of `Settings`.
 
     Raises
     ------
-    ModelError, ToolError, StoreError
+    ModelError, ToolError, SettingError, StoreError
         Before anything is stored.
     """
-    made = as_tools(tools)
+    if conversation_id is not None and not (isinstance(conversation_id, str) and conversation_id):
+        raise SettingError(
+            f"A conversation is named by some text, not by {conversation_id!r}: leave it out to "
+            "begin a new one."
+        )
+    settings = Settings(model=model, **choices)
     opened = open_store(store)
-    row = _stored(opened, conversation_id)
-    name, resolve = _model_source(model, row, base_url=base_url, api_key=api_key)
-    system = system if system is not None else row.system_prompt if row is not None else None
-    options = ProviderOptions(
-        model=name.partition(":")[2] or None,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        system_prompt=system,
-    )
-    if row is None:
-        conversation_id = conversation_id or str(uuid4())
-        opened.create_conversation(
-            ConversationRow(
-                conversation_id=conversation_id,
-                created_us=time_ns() // 1000,
-                model=name,
-                system_prompt=system,
-            )
-        ).result()
-    elif (row.model, row.system_prompt) != (name, system):
-        opened.update_conversation(row.conversation_id, model=name, system_prompt=system).result()
-    assert conversation_id is not None
-    resolve_model = _resolver(name, resolve, options)
-    turn_settings = TurnSettings(
-        tools=made,
-        dispatch=dispatch or DispatchPolicy(),
-        retry=retry or BackoffRetry(),
-        max_steps=max_steps,
-    )
     with _open_lock:
-        key = (id(opened), conversation_id)
-        conversation = _conversations.get(key)
+        conversation = _conversations.get((id(opened), conversation_id or ""))
+        if conversation is not None:
+            settings = settings.over(_settings[conversation])
+        row = _stored(opened, conversation_id)
+        prepared = _prepare(settings, row)
         if conversation is None:
+            conversation_id = _kept(opened, row, conversation_id, prepared)
             conversation = LocalConversation(
                 opened,
                 conversation_id,
                 loop=turn_loop(),
-                model=name,
-                resolve_model=resolve_model,
-                settings=turn_settings,
+                model=prepared.name,
+                resolve_model=prepared.resolve,
+                settings=prepared.turn,
             )
-            _conversations[key] = conversation
+            _conversations[id(opened), conversation_id] = conversation
         else:
-            conversation.configure(name, resolve_model, turn_settings)
+            _kept(opened, row, conversation.id, prepared)
+            conversation.configure(prepared.name, prepared.resolve, prepared.turn)
+        _settings[conversation] = settings
         return conversation
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Settings as what turns are run with."""
+
+    name: str
+    system: str | None
+    resolve: Callable[[], ResolvedModel]
+    turn: TurnSettings
+
+
+def _prepare(settings: Settings, row: ConversationRow | None) -> _Prepared:
+    made = as_tools(settings.tools or ())
+    name, resolve = _model_source(settings, row)
+    system = settings.system
+    if system is None and row is not None:
+        system = row.system_prompt
+    options = ProviderOptions(
+        model=name.partition(":")[2] or None,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        system_prompt=system,
+    )
+    turn = TurnSettings(
+        tools=made,
+        dispatch=settings.dispatch or DispatchPolicy(),
+        retry=settings.retry or BackoffRetry(),
+        max_steps=MAX_STEPS if settings.max_steps is None else settings.max_steps,
+    )
+    return _Prepared(name, system, lambda: ResolvedModel(name, resolve(), options), turn)
+
+
+def _kept(
+    store: Store, row: ConversationRow | None, conversation_id: str | None, prepared: _Prepared
+) -> str:
+    """Return the id of the stored conversation, begun if it is not there yet."""
+    if row is None:
+        made = conversation_id or str(uuid4())
+        begun = ConversationRow(
+            conversation_id=made,
+            created_us=time_ns() // 1000,
+            model=prepared.name,
+            system_prompt=prepared.system,
+        )
+        store.create_conversation(begun).result()
+        return made
+    if (row.model, row.system_prompt) != (prepared.name, prepared.system):
+        store.update_conversation(
+            row.conversation_id, model=prepared.name, system_prompt=prepared.system
+        ).result()
+    return row.conversation_id
 
 
 def _stored(store: Store, conversation_id: str | None) -> ConversationRow | None:
@@ -221,30 +248,23 @@ def _stored(store: Store, conversation_id: str | None) -> ConversationRow | None
         return None
 
 
-def _resolver(
-    name: str, resolve: Callable[[], Provider], options: ProviderOptions
-) -> Callable[[], ResolvedModel]:
-    return lambda: ResolvedModel(name, resolve(), options)
-
-
 def _model_source(
-    model: str | Provider | None,
-    row: ConversationRow | None,
-    *,
-    base_url: str | None,
-    api_key: str | None,
+    settings: Settings, row: ConversationRow | None
 ) -> tuple[str, Callable[[], Provider]]:
     """Return the model's name and where its provider comes from.
 
     A model that was named is checked at once. A stored one is looked for only when it is
     asked, so that an old conversation can be read without the key it was held with.
     """
+    model = settings.model
     if isinstance(model, Provider):
         given = model
         return given.id + CUSTOM, lambda: given
     stored = row.model if row is not None and row.model else DEFAULT_MODEL
     name = model if model is not None else stored
-    resolve = cache(lambda: resolve_provider(name, base_url=base_url, api_key=api_key))
+    resolve = cache(
+        lambda: resolve_provider(name, base_url=settings.base_url, api_key=settings.api_key)
+    )
     if model is not None:
         resolve()
     return name, resolve

@@ -7,6 +7,7 @@
     │   └── UnknownVariantError    a discriminator nobody knows
     ├── ModelError             a model or provider name that cannot be used (also a ValueError)
     ├── MessageError           a message that cannot be sent: empty, not text (also a ValueError)
+    ├── SettingError           a setting that cannot be what its name says (also a ValueError)
     ├── TurnActiveError        a second turn was started while one runs
     ├── TurnFailedError        a turn ended without an answer
     ├── ToolError              a function that cannot become a tool (also a TypeError)
@@ -28,6 +29,7 @@ __all__ = [
     "MessageError",
     "ModelError",
     "ProviderConnectionError",
+    "SettingError",
     "StoreError",
     "StoreVersionError",
     "ToolError",
@@ -57,6 +59,10 @@ class ModelError(DispatchError, ValueError):
 
 class MessageError(DispatchError, ValueError):
     """A message cannot be sent as it is; nothing was stored."""
+
+
+class SettingError(DispatchError, ValueError):
+    """A setting of a chat cannot be what its name says; nothing was stored."""
 
 
 class TurnActiveError(DispatchError):

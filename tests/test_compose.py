@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dispatch_nb.compose import open_conversation, open_store
-from dispatch_nb.errors import ModelError, ToolError
+from dispatch_nb.errors import ModelError, SettingError, ToolError
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,56 @@ def test_a_single_function_is_asked_for_in_a_list():
         return "noon"
 
     with pytest.raises(ToolError, match=r"Tools come as a list: write tools=\[…\]"):
-        open_conversation(tools=now, store=":memory:")  # type: ignore[arg-type]
+        open_conversation(tools=now, store=":memory:")
 
 
 def test_an_empty_model_name_is_told_what_one_looks_like():
     with pytest.raises(ModelError, match="such as 'openai:MODEL'"):
         open_conversation("", store=":memory:")
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"temperature": "hot"}, "temperature must be a number"),
+        ({"temperature": float("nan")}, "temperature must be a number"),
+        ({"max_tokens": -5}, "max_tokens must be a whole number, 1 or more, not -5"),
+        ({"max_tokens": True}, "max_tokens must be a whole number"),
+        ({"max_steps": "x"}, "max_steps must be a whole number of model requests"),
+        ({"dispatch": "x"}, "dispatch must be a dn.DispatchPolicy"),
+        ({"retry": 5}, "retry must be a strategy"),
+        ({"system": 5}, "system must be text, not 5"),
+        ({"base_url": 5}, "base_url must be text"),
+        ({"conversation_id": 5}, "named by some text, not by 5"),
+        ({"conversation_id": ""}, "named by some text"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_at_once(tmp_path, choice, sentence):
+    with open_store(tmp_path / "lab.db") as store:
+        with pytest.raises(SettingError, match=sentence):
+            open_conversation(store=store, **choice)
+        assert store.conversation_ids() == []
+
+
+def test_a_wrong_key_does_not_stand_in_the_message():
+    with pytest.raises(SettingError, match="not bytes") as caught:
+        open_conversation(store=":memory:", api_key=b"sk-secret")
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_opening_a_conversation_again_keeps_what_is_not_chosen_anew():
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    with open_store(":memory:") as store:
+        first = open_conversation(store=store, conversation_id="c", tools=[add], max_steps=7)
+        assert open_conversation(store=store, conversation_id="c", temperature=0.5) is first
+        turn = first.send("Use add with 17 and 25").result(30)
+        assert "42" in turn.text
+        assert store.conversation("c").model == "scripted:demo"
+
+
+def test_an_unknown_scripted_model_is_refused():
+    with pytest.raises(ModelError, match="the scripted model is 'scripted:demo'"):
+        open_conversation("scripted:zzz", store=":memory:")

@@ -26,7 +26,17 @@ ARROWS: dict[str, set[str]] = {
     # `store.rows` is what the store's contract consists of: plain rows, no database.
     "conversation": {"engine", "store.rows", "transcript", "wire"},
     "frames": {"store", "transcript", "wire"},
-    "compose": {"conversation", "engine", "loop", "providers", "store", "tools", "wire"},
+    "settings": {"engine.contracts"},
+    "compose": {
+        "conversation",
+        "engine",
+        "loop",
+        "providers",
+        "settings",
+        "store",
+        "tools",
+        "wire",
+    },
     "widget": {
         "compose",
         "conversation",

@@ -210,6 +210,7 @@ class DispatchPolicy:
     eager: bool = True
 
 
+@runtime_checkable
 class RetryStrategy(Protocol):
     """When to try a failed request again; one strategy may serve many turns at once."""
 

@@ -66,7 +66,8 @@ class Chat(anywidget.AnyWidget):
         For the provider; a key that is not given comes from the environment, and none is
         ever written anywhere.
     temperature, max_tokens, max_steps, dispatch, retry
-        How turns run; see `dispatch_nb.compose.open_conversation`.
+        How turns run; see `dispatch_nb.settings.Settings`. What is not given stays as it is in
+        a conversation that is open already.
 
     Attributes
     ----------
@@ -77,7 +78,7 @@ class Chat(anywidget.AnyWidget):
 
     Raises
     ------
-    ModelError, ToolError, StoreError
+    ModelError, ToolError, SettingError, StoreError
         At once, before anything is stored.
     """
 
@@ -100,7 +101,7 @@ class Chat(anywidget.AnyWidget):
         self,
         model: str | Provider | None = None,
         *,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
         system: str | None = None,
         store: Store | str | os.PathLike[str] | None = None,
         conversation: str | None = None,
@@ -108,7 +109,7 @@ class Chat(anywidget.AnyWidget):
         api_key: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        max_steps: int = 50,
+        max_steps: int | None = None,
         dispatch: DispatchPolicy | None = None,
         retry: RetryStrategy | None = None,
     ) -> None:
