@@ -11,7 +11,8 @@
     ├── TurnActiveError        a second turn was started while one runs
     ├── TurnFailedError        a turn ended without an answer
     ├── ToolError              a function that cannot become a tool (also a TypeError)
-    ├── ProviderConnectionError    a provider could not be reached or broke off
+    ├── ProviderConnectionError    a provider's stream broke off
+    │   └── ProviderUnreachableError   no connection to a provider was made
     ├── StoreError             the store cannot be opened, read or written
     │   ├── StoreVersionError      the file was written by a newer version
     │   └── UnknownConversationError   no conversation with that id (also a KeyError)
@@ -29,6 +30,7 @@ __all__ = [
     "MessageError",
     "ModelError",
     "ProviderConnectionError",
+    "ProviderUnreachableError",
     "SettingError",
     "StoreError",
     "StoreVersionError",
@@ -79,6 +81,10 @@ class ToolError(DispatchError, TypeError):
 
 class ProviderConnectionError(DispatchError):
     """A provider could not be reached, or its stream broke off."""
+
+
+class ProviderUnreachableError(ProviderConnectionError):
+    """No connection to a provider was made: not one byte went to it."""
 
 
 class StoreError(DispatchError):

@@ -17,6 +17,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from .errors import DispatchError
+
 __all__ = ["TurnLoop", "turn_loop"]
 
 T = TypeVar("T")
@@ -39,6 +41,20 @@ class TurnLoop:
     def inside(self) -> bool:
         """Whether the caller is on the loop's own thread."""
         return threading.current_thread() is self._thread
+
+    def require(self) -> None:
+        """Refuse to go on without a running loop.
+
+        Raises
+        ------
+        DispatchError
+            If the process was forked since, or the loop has ended.
+        """
+        if not self._thread.is_alive():
+            raise DispatchError(
+                "The turns of this chat do not run in this process: it was forked after the "
+                "chat was opened, or its turn loop has ended. Open the chat again."
+            )
 
     def post(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run `fn` on the loop soon, in the order of the calls; never waits."""

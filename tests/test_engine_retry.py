@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dispatch_nb.engine.contracts import (
+    UNREACHABLE,
     AbortSignal,
     Failure,
     Finish,
@@ -208,3 +209,11 @@ async def test_a_sleep_ends_early_when_the_signal_aborts_and_on_its_own_otherwis
     assert not sleeping.done()
     signal.abort()
     await asyncio.wait_for(sleeping, timeout=10)
+
+
+async def test_an_address_that_nobody_answers_at_is_tried_twice_more():
+    retry = BackoffRetry()
+    failure = Failure("No connection.", UNREACHABLE, retryable=True)
+    delays = [retry.delay_for(attempt, failure, 0) for attempt in range(3)]
+    assert [delay is None for delay in delays] == [False, False, True]
+    assert dispatch_schedule().delay_for(8, failure, 0) is not None

@@ -87,3 +87,22 @@ def test_posts_of_many_threads_all_run_each_thread_s_in_order() -> None:
         assert done.acquire(timeout=30)
     for worker in range(8):
         assert [number for who, number in ran if who == worker] == list(range(2000))
+
+
+def test_a_forked_child_is_told_that_its_chat_does_not_run_there() -> None:
+    script = """
+import os, sys
+from dispatch_nb.compose import open_conversation
+from dispatch_nb.errors import DispatchError
+conversation = open_conversation(store=":memory:")
+child = os.fork()
+if child == 0:
+    try:
+        conversation.send("hello")
+    except DispatchError as error:
+        os._exit(7 if "forked" in str(error) else 1)
+    os._exit(2)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+conversation.send("hello").result(30)
+"""
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)

@@ -10,6 +10,7 @@ import pytest
 import dispatch_nb as dn
 from dispatch_nb.compose import open_conversation
 from dispatch_nb.engine.contracts import Finish, TextDelta, ToolCall
+from dispatch_nb.errors import TurnFailedError
 from dispatch_nb.providers.scripted import ScriptItem
 
 
@@ -66,3 +67,17 @@ def test_the_turn_goes_on(tool: Callable[[], Any], told: str) -> None:
     assert result.is_error
     assert result.content.startswith("Tool execution error: ")
     assert result.content.endswith(told)
+
+
+def test_a_provider_that_raises_an_interrupt_ends_its_turn_and_not_the_loop() -> None:
+    async def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    steps: list[list[ScriptItem]] = [
+        [TextDelta("so far"), interrupted],
+        [TextDelta("fine"), Finish("stop")],
+    ]
+    conversation = open_conversation(dn.ScriptedProvider(steps=steps, pace=0), store=":memory:")
+    with pytest.raises(TurnFailedError, match="KeyboardInterrupt"):
+        conversation.send("go").result(30)
+    assert conversation.send("again").result(30).text == "fine"

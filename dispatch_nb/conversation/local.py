@@ -138,6 +138,7 @@ class LocalConversation:
             If it cannot be known whether one is.
         """
         text = checked_message(text)
+        self._loop.require()
         turn_id = _new_turn_id()
         try:
             model = self._resolve_model()
@@ -212,7 +213,8 @@ class LocalConversation:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell `subscriber` of everything from now on; returns the way out."""
         self._loop.call(self._audience.add, subscriber)
-        return lambda: self._loop.call(self._audience.remove, subscriber)
+        # Without waiting: a chat may be collected on any thread, the store's writer included.
+        return lambda: self._loop.post(self._audience.remove, subscriber)
 
     def position(self) -> tuple[LiveState, int]:
         """Return the transcript and the number of the next event, as one moment."""

@@ -15,6 +15,7 @@ from ..wire.conversation import ChatMessage, ReasoningEffort, Usage
 from ..wire.extensions import LiveEvent
 
 __all__ = [
+    "UNREACHABLE",
     "AbortSignal",
     "DispatchPolicy",
     "Emit",
@@ -92,6 +93,10 @@ class Finish:
     """The model stopped; `reason` is the provider's own word."""
 
     reason: str
+
+
+UNREACHABLE = "unreachable"
+"""The code of a `Failure` for which no connection was made: most often a wrong address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def describe(error: BaseException) -> str:
     return text
 
 
-def as_failure(error: Exception) -> Failure:
+def as_failure(error: BaseException) -> Failure:
     """Return an exception of a provider's stream as the failure of its request.
 
     An exception may always be retried (turn contract, section 5).

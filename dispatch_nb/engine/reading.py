@@ -244,7 +244,7 @@ async def _next(events: AsyncIterator[ProviderEvent]) -> ProviderEvent | None:
         if cancelled_from_outside():
             raise
         return Failure("The provider's own work was cancelled.", retryable=True)
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # either would end the loop
         return as_failure(error)
 
 
@@ -255,5 +255,5 @@ async def _close(events: AsyncIterator[ProviderEvent]) -> None:
         return
     try:
         await close()
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         _log.debug("A provider's stream failed while it was closed.", exc_info=error)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from .contracts import AbortSignal, Failure
+from .contracts import UNREACHABLE, AbortSignal, Failure
 from .tasks import run_unless_aborted
 
 __all__ = ["BackoffRetry", "dispatch_schedule"]
@@ -30,6 +30,9 @@ class BackoffRetry:
     budget_ms
         How much one step may wait in all. A retry that would pass it, because the server
         asks for a longer delay too, is not made.
+    unreachable_retries
+        How often to try again when no connection was made at all: an address that is wrong
+        stays wrong, and a person is waiting.
     jitter
         By which part of itself a delay may be longer or shorter, 0 to 1.
     random
@@ -40,6 +43,7 @@ class BackoffRetry:
 
     delays_ms: Sequence[float] = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
     budget_ms: float = 120_000
+    unreachable_retries: int | None = 2
     jitter: float = 0.25
     random: Callable[[], float] = random.random
     sleep_s: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -47,6 +51,9 @@ class BackoffRetry:
     def delay_for(self, attempt: int, failure: Failure, waited_ms: float) -> float | None:
         """Return the whole milliseconds to wait before the next try, or None to give up."""
         if not self.delays_ms:
+            return None
+        limit = self.unreachable_retries
+        if failure.code == UNREACHABLE and limit is not None and attempt >= limit:
             return None
         nominal = self.delays_ms[min(attempt, len(self.delays_ms) - 1)]
         spread = nominal * (1 + self.jitter * (2 * self.random() - 1))
@@ -76,5 +83,6 @@ def dispatch_schedule() -> BackoffRetry:
             30 * minute,
         ),
         budget_ms=8 * 60 * minute,
+        unreachable_retries=None,
         jitter=0,
     )

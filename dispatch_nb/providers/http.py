@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from ..errors import ModelError, ProviderConnectionError
+from ..errors import ModelError, ProviderConnectionError, ProviderUnreachableError
 
 __all__ = ["Response", "checked_base_url", "post"]
 
@@ -85,12 +85,12 @@ async def post(
             # Keys in small letters, as httpx gives them.
             yield Response(response.status_code, dict(response.headers), response.aiter_bytes())
     except httpx.ConnectTimeout as error:
-        raise ProviderConnectionError(
+        raise ProviderUnreachableError(
             f"{url} did not accept a connection within {CONNECT_SECONDS:.0f} s. "
             "Check base_url and the network."
         ) from error
     except httpx.ConnectError as error:
-        raise ProviderConnectionError(
+        raise ProviderUnreachableError(
             f"No connection to {url} ({error}). Check that the server runs, and base_url."
         ) from error
     except httpx.TimeoutException as error:

@@ -12,8 +12,8 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from ..engine.contracts import Failure, ProviderEvent, ProviderOptions, Tool
-from ..errors import ModelError, ProviderConnectionError
+from ..engine.contracts import UNREACHABLE, Failure, ProviderEvent, ProviderOptions, Tool
+from ..errors import ModelError, ProviderConnectionError, ProviderUnreachableError
 from ..wire.conversation import ChatMessage
 from .chat_errors import error_words, excerpt, status_failure
 from .chat_reader import ChunkReader
@@ -109,7 +109,8 @@ class OpenAIProvider:
                 async for event in events:
                     yield self._without_key(event)
         except ProviderConnectionError as error:
-            failure = self._without_key(Failure(str(error), retryable=True))
+            code = UNREACHABLE if isinstance(error, ProviderUnreachableError) else None
+            failure = self._without_key(Failure(str(error), code, retryable=True))
             # After a finish reason only the end mark can have been lost.
             for event in reader.close() if reader.finished else [*reader.usage(), failure]:
                 yield event

@@ -195,6 +195,27 @@ describe("the person's acts", () => {
     expect(store.state().refused).toBeNull();
   });
 
+  it("gives a message back when there is no kernel to send it to", () => {
+    const { kernel, store } = opened();
+    kernel.isGone = true;
+    write(store, "hello?");
+    expect(store.state()).toMatchObject({ draft: "hello?", pending: [] });
+    expect(store.state().refused?.reason).toMatch("The kernel is not running");
+  });
+
+  it("tells of a message that nobody answers, and stops telling when somebody does", () => {
+    const { kernel, store } = opened();
+    write(store, "hello?");
+    vi.advanceTimersByTime(3999);
+    expect(store.state().notice).toBeNull();
+    vi.advanceTimersByTime(1);
+    expect(store.state().notice).toMatch("No answer from the kernel yet");
+    expect(store.state().pending).toHaveLength(1);
+    const { requestId } = kernel.act("send");
+    kernel.say({ type: "reply", requestId, accepted: true });
+    expect(store.state().notice).toBeNull();
+  });
+
   it("ignores replies to another page's acts", () => {
     const { kernel, store } = opened();
     write(store, "mine");

@@ -19,9 +19,14 @@ import type { EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
 const READY_MS = 2000;
 const STOP_MS = 1000;
 const RESYNC_MS = 3000;
+const ANSWER_MS = 4000;
 
 const TOO_LATE = "The turn ended before the model could read this; it is not sent.";
 
+const NO_KERNEL = "The kernel is not running: your message was not sent.";
+const NO_ANSWER =
+  "No answer from the kernel yet: it is busy, or was restarted. After a restart run the cell " +
+  "again; your message is kept here.";
 export const BUSY = "The kernel is busy: use the notebook's interrupt button";
 
 /** Return the store of one conversation behind `transport`; it asks for a snapshot at once. */
@@ -76,7 +81,12 @@ class TransportChatStore implements ChatStore {
     if (type === "steer") this.#queue.typed(requestId);
     const pending = [...this.#state.pending, { requestId, type, text, isAccepted: false } as const];
     this.#set({ draft: "", pending, refused: null, notice: null });
-    this.#transport.send({ type, requestId, text });
+    if (this.#transport.send({ type, requestId, text })) {
+      this.#timers.after(`sent ${requestId}`, ANSWER_MS, () => this.#set({ notice: NO_ANSWER }));
+    } else {
+      this.#forget(requestId);
+      this.#giveBack(text, { requestId, reason: NO_KERNEL, isTrouble: true });
+    }
   }
 
   stop(): void {
@@ -192,7 +202,9 @@ class TransportChatStore implements ChatStore {
     if (reply.requestId === this.#stopRequest) {
       this.#stopRequest = null;
       this.#timers.cancel("stop");
-      this.#set({ notice: reply.accepted ? null : (reply.reason ?? "There is nothing to stop.") });
+      // Refused because the turn has ended meanwhile: then all is as the person wants it.
+      const isMoot = reply.accepted || this.#kernelStatus === "idle";
+      this.#set({ notice: isMoot ? null : (reply.reason ?? "There is nothing to stop.") });
       return;
     }
     const outcome = this.#queue.answer(reply);
@@ -202,6 +214,8 @@ class TransportChatStore implements ChatStore {
     }
     const act = this.#state.pending.find(({ requestId }) => requestId === reply.requestId);
     if (!act) return;
+    this.#timers.cancel(`sent ${act.requestId}`);
+    if (this.#state.notice === NO_ANSWER) this.#set({ notice: null });
     if (reply.accepted) {
       const pending = this.#state.pending.map((each) =>
         each === act ? { ...each, isAccepted: true } : each,

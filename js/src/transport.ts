@@ -30,7 +30,8 @@ export interface Receiver {
 
 /** The port that the chat store speaks through. */
 export interface Transport {
-  send(message: KernelMessage): void;
+  /** Hand a message to the kernel; false if there is none to hand it to. */
+  send(message: KernelMessage): boolean;
   /** Hear everything from now on; returns what ends it. Traits are told at once. */
   connect(receiver: Receiver): () => void;
 }
@@ -44,7 +45,15 @@ const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
 /** Return the transport over a widget model. */
 export function modelTransport(model: AnyModel): Transport {
   return {
-    send: (message) => model.send(message),
+    send(message) {
+      try {
+        model.send(message);
+        return true;
+      } catch {
+        // The kernel is gone: the model has nobody to hand it to.
+        return false;
+      }
+    },
     connect(receiver) {
       const receive = (content: unknown) => {
         const message = attempt(() => parseViewMessage(content), receiver);

@@ -8,6 +8,8 @@ type EventPart<T> = T extends LiveEvent ? Omit<T, "conversationId" | "turnId"> :
 /** A model that keeps what was sent, and lets a test speak as the kernel. */
 export class FakeModel {
   readonly sent: KernelMessage[] = [];
+  /** Whether there is a kernel to send to. */
+  isGone = false;
   readonly #handlers = new Map<string, Set<Handler>>();
   readonly #traits: Record<string, unknown>;
 
@@ -26,7 +28,10 @@ export class FakeModel {
         this.#handlers.set(name, handlers.add(handler));
       },
       off: (name: string, handler: Handler) => this.#handlers.get(name)?.delete(handler),
-      send: (message: KernelMessage) => this.sent.push(message),
+      send: (message: KernelMessage) => {
+        if (this.isGone) throw new Error("Cannot send");
+        this.sent.push(message);
+      },
       widget_manager: {},
     };
     return proxy as unknown as AnyModel;

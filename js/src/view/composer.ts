@@ -117,7 +117,7 @@ function connectionWord({ connection }: ChatState): string | null {
 }
 
 function usage({ usage }: ChatState): TemplateResult | typeof nothing {
-  if (!usage) return nothing;
+  if (!usage || usage.inputTokens + usage.outputTokens === 0) return nothing;
   const title = "Tokens of the whole conversation: read by the model, written by the model";
   return html`<span title=${title}><span class="dnb-wide">Tokens: </span>${count(usage.inputTokens)} in,
     ${count(usage.outputTokens)} out</span>`;
