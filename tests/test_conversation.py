@@ -87,7 +87,7 @@ def test_no_event_is_shown_before_it_is_committed(path):
 
 def test_a_second_turn_is_refused_while_one_runs(path):
     gate = threading.Event()
-    provider = Scripted([lambda: asyncio.to_thread(gate.wait), TextDelta("ok"), Finish("stop")])
+    provider = Scripted([lambda: asyncio.to_thread(gate.wait, 30), TextDelta("ok"), Finish("stop")])
     conversation = opened(provider, path)
     turn = conversation.send("first")
     with pytest.raises(TurnActiveError, match="already running"):
@@ -205,7 +205,7 @@ def test_a_refused_write_ends_the_turn_with_a_clear_error_and_harms_nothing(path
 
     def pause() -> object:
         reached.set()
-        return asyncio.to_thread(go_on.wait)
+        return asyncio.to_thread(go_on.wait, 30)
 
     provider = Scripted(
         [TextDelta("one"), pause, TextDelta("two"), Finish("stop")],
@@ -338,7 +338,7 @@ def test_a_broken_listener_does_not_end_the_turn(path):
 
 def test_a_timeout_leaves_the_turn_running(path):
     gate = threading.Event()
-    provider = Scripted([lambda: asyncio.to_thread(gate.wait), TextDelta("ok"), Finish("stop")])
+    provider = Scripted([lambda: asyncio.to_thread(gate.wait, 30), TextDelta("ok"), Finish("stop")])
     conversation = opened(provider, path)
     turn = conversation.send("go")
     with pytest.raises(TimeoutError, match="still runs"):

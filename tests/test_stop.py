@@ -62,7 +62,7 @@ def test_the_handle_of_an_ended_turn_does_not_stop_the_next_one(path):
     gate = threading.Event()
     provider = Scripted(
         [TextDelta("one"), Finish("stop")],
-        [lambda: asyncio.to_thread(gate.wait), TextDelta("two"), Finish("stop")],
+        [lambda: asyncio.to_thread(gate.wait, 30), TextDelta("two"), Finish("stop")],
     )
     conversation = opened(provider, path)
     first_ended, second_started = threading.Event(), threading.Event()
