@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from dispatch_nb.conversation.local import LocalConversation
 from dispatch_nb.engine.contracts import Finish, TextDelta
 from dispatch_nb.errors import ModelError, StoreError, TurnActiveError
 from dispatch_nb.frames import chunks_frame, turns_frame
+from dispatch_nb.loop import turn_loop
 from dispatch_nb.store import Store
 from tests.conversation_parts import Listener, Script, Scripted, opened, texts
 from tests.store_parts import assert_gap_free, finish, start_python
@@ -133,16 +133,17 @@ def test_a_message_refused_here_does_not_disturb_the_turn_there(path, other, mon
 
 
 def test_two_stores_of_one_process_on_one_file_take_turns_as_well(path):
-    gate = threading.Event()
-    provider = Scripted([lambda: asyncio.to_thread(gate.wait), TextDelta("ok"), Finish("stop")])
+    gate = asyncio.Event()
+    provider = Scripted([gate.wait, TextDelta("ok"), Finish("stop")])
     one = opened(provider, path)
     turn = one.send("first")
+    wait_until(lambda: len(provider.requests) == 1)
     with Store(path) as store:
         two = opened(Scripted([TextDelta("two"), Finish("stop")]), store)
         with pytest.raises(TurnActiveError, match="another store that is open here"):
             two.send("second")
         assert statuses(two) == ["running"]
-        gate.set()
+        turn_loop().post(gate.set)
         turn.result(10)
         assert two.send("second").result(10).text == "two"
     assert texts(one)[2:] == [("user", "second"), ("assistant", "two")]
