@@ -195,6 +195,18 @@ describe("the person's acts", () => {
     expect(store.state().refused).toBeNull();
   });
 
+  it("takes a kernel that runs a turn but does not answer for a busy one, not for none", () => {
+    const { kernel, store } = open();
+    kernel.change({ status: "running" });
+    vi.advanceTimersByTime(10_000);
+    expect(store.state()).toMatchObject({ connection: "waiting", status: "running" });
+    store.stop();
+    vi.advanceTimersByTime(1000);
+    expect(store.state().notice).toBe(BUSY);
+    kernel.change({ status: "idle" });
+    expect(store.state()).toMatchObject({ status: "idle", notice: null });
+  });
+
   it("gives a message back when there is no kernel to send it to", () => {
     const { kernel, store } = opened();
     kernel.isGone = true;

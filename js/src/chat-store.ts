@@ -40,6 +40,8 @@ class TransportChatStore implements ChatStore {
   #acked = 0;
   #lastSeq = 0;
   #kernelStatus: ConversationStatus = "idle";
+  /** Whether a trait has changed since this page is open: then there is a kernel. */
+  #hasSpoken = false;
   #stopRequest: string | null = null;
   readonly #requestId = requestIds();
   readonly #listeners = new Set<() => void>();
@@ -56,6 +58,7 @@ class TransportChatStore implements ChatStore {
       traits: (traits) => this.#takeTraits(traits),
       unreadable: (reason) => this.#unreadable(reason),
     });
+    this.#hasSpoken = false;
     transport.send({ type: "ready" });
     this.#timers.after("ready", READY_MS, () => this.#nobodyAnswered());
   }
@@ -259,6 +262,7 @@ class TransportChatStore implements ChatStore {
     const { notice, live, pending } = this.#state;
     const queued = new Set(queue.map(({ id }) => id));
     const isOver = notice === BUSY && status === "idle";
+    this.#hasSpoken = true;
     this.#lastSeq = traits.lastSeq;
     this.#kernelStatus = status;
     this.#set({
@@ -285,6 +289,11 @@ class TransportChatStore implements ChatStore {
   }
 
   #nobodyAnswered(): void {
+    if (this.#hasSpoken && this.#kernelStatus !== "idle") {
+      // It runs a turn and cannot hear this page: a cell blocks it.
+      this.#timers.after("ready", READY_MS, () => this.#nobodyAnswered());
+      return;
+    }
     const isKept = this.#state.live.transcript.committed.length > 0;
     this.#set({ connection: isKept ? "saved" : "absent", status: "idle" });
   }

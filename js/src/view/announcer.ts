@@ -38,7 +38,15 @@ export class Announcer {
     this.#known = known;
     const word = before && news(state, before, known);
     if (word) this.element.textContent = word;
+    else if (before && isOver(before.notice, known.notice, this.element.textContent)) {
+      this.element.textContent = "";
+    }
   }
+}
+
+/** Whether the region still says a notice that does not hold any more. */
+function isOver(before: string | null, now: string | null, said: string | null): boolean {
+  return before !== null && now === null && said === before;
 }
 
 function wasStopping(known: Known | null): boolean {
