@@ -59,8 +59,12 @@ def sync_history(
 
     Where the wire alone cannot tell two readings apart, the one that loses nothing is
     taken: a prompt that was answered already in what had been read before it was announced
-    is an older one of the same text, and an unstored steering text that equals the next
-    prompt stays. Text may then show twice until the turn's seal is settled.
+    is an older one of the same text, a prompt that two turns of that text may own belongs to
+    the earlier one, and an unstored steering text that equals the next prompt stays. Text may
+    then show twice until the turn's seal is settled. Texts that are equal show once until
+    then where an own prompt was claimed by someone else's turn, where a replayed turn took
+    an older prompt (see `begin_replay`), and where a turn that may yet fail took the prompt
+    of a later one that nobody saw.
 
     Parameters
     ----------

@@ -14,11 +14,13 @@ from typing import NamedTuple
 from ..wire.conversation import TextChunk, ThinkingChunk, ToolCallChunk, ToolResultChunk
 from .log import Log
 from .state import Accumulating, Provisional
-from .sync_state import Echo, Row, SyncState, Track, index_after, is_error, is_silent, is_twin
+from .sync_state import Row, SyncState, Track, index_after, is_error, is_silent, is_twin
 
-__all__ = ["Advance", "advance", "align", "align_echoes"]
+__all__ = ["Advance", "advance", "align", "is_doubtful"]
 
-# Costs of a reading; only their order matters.
+# Costs of a reading; only the order of their sums matters. A stored prompt that two turns may
+# own goes to the earlier one, as its prompt or steering, unless a call names the later one:
+# that loses nothing.
 IMPOSSIBLE = 1000.0
 CONTRADICTION = 2000.0
 FAILED_TURN_IS_STORED = 100.0
@@ -30,7 +32,9 @@ OLDER_THAN_ITS_ECHO = 0.4
 UNPROVEN = 0.1
 LATER_CHOICE = 0.05
 UNSTORED_CALL = 0.02
-UNSTORED_PROMPT = 0.5
+UNSTORED_PROMPT = 1.05
+DOUBTFUL_PROMPT = 0.9
+UNSTORED_STEERING = 0.95
 UNSTORED_REMARK = 0.01
 DIED_UNSTORED = 1.1
 NOT_STORED_YET = 1.0
@@ -137,7 +141,8 @@ def _may_be_unstored(track: Track, number: int, entry: Provisional) -> bool:
 
 def align(sync: SyncState, growing: Accumulating | None) -> tuple[Track, ...]:
     """Return the tracks where all of them together fit the rows best."""
-    return _Aligner(sync, growing).best(0, 0, sync.exact).tracks
+    readings = _Aligner(sync, growing).readings(0, 0, sync.exact)
+    return min(readings, key=lambda reading: reading.cost).tracks
 
 
 class _Reading(NamedTuple):
@@ -152,51 +157,60 @@ class _Aligner:
         self._rows = sync.rows
         self._tracks = sync.tracks
         self._growing = growing
-        self._found: dict[tuple[int, int, bool], _Reading] = {}
+        self._found: dict[tuple[int, int, bool], list[_Reading]] = {}
 
-    def best(self, number: int, at: int, anchored: bool) -> _Reading:
-        """Return the best reading of the tracks from `number` on, in the rows from `at` on.
+    def readings(self, number: int, at: int, anchored: bool) -> list[_Reading]:
+        """Return the best readings of the tracks from `number` on, in the rows from `at` on.
 
-        `anchored` says that the row at `at` follows the last chunk of a known turn.
+        The first places none of them. A second one, if there is any, places at least one:
+        which of the two is better, what comes before decides. `anchored` says that the row
+        at `at` follows the last chunk of a known turn.
         """
         key = (number, at, anchored)
         if key not in self._found:
             self._found[key] = self._compute(number, at, anchored)
         return self._found[key]
 
-    def _compute(self, number: int, at: int, anchored: bool) -> _Reading:
+    def _compute(self, number: int, at: int, anchored: bool) -> list[_Reading]:
         if number == len(self._tracks):
-            return _Reading(0.0, 0, (), matched=False)
+            return [_Reading(0.0, 0, (), matched=False)]
         track = self._tracks[number]
-        rest = self.best(number + 1, at, anchored and not track.replayed)
-        cost = self._cost_of_none(track, at, anchored, rest)
         unmatched = track._replace(start=None, taken=0, cursor=0, skipped=(), has_rivals=False)
-        best = _Reading(cost + rest.cost, -1, (unmatched, *rest.tracks), rest.matched)
         beginnings = list(self._beginnings(track, at, anchored))
+        found = []
+        for rest in self.readings(number + 1, at, anchored and not track.replayed):
+            cost = rest.cost + self._cost_of_none(track, at, anchored, rest)
+            if not beginnings and _takes_prompt_of(track, rest):
+                cost += DOUBTFUL_PROMPT
+            found.append(_Reading(cost, -1, (unmatched, *rest.tracks), rest.matched))
+        prefers_late = track.replayed or not anchored
         for begun, gap in beginnings:
             for reading in self._continued(number, begun, gap):
-                prefers_late = track.replayed or not anchored
-                later = prefers_late and reading.lateness >= best.lateness
-                if reading.cost < best.cost or (reading.cost == best.cost and later):
-                    best = reading
+                best = found[1] if len(found) > 1 else None
+                is_later = best is None or (prefers_late and reading.lateness >= best.lateness)
+                if best is None or (reading.cost, not is_later) < (best.cost, True):
+                    found[1:] = [reading]
         if len(beginnings) > 1:
-            mine = best.tracks[0]._replace(has_rivals=True)
-            best = best._replace(tracks=(mine, *best.tracks[1:]))
-        return best
+            mine = (each.tracks[0]._replace(has_rivals=True) for each in found)
+            found = [
+                each._replace(tracks=(first, *each.tracks[1:]))
+                for each, first in zip(found, mine, strict=True)
+            ]
+        return found
 
     def _continued(self, number: int, begun: Advance, gap: float) -> Iterator[_Reading]:
         endings = [(begun.track, begun.cost)]
         if begun.other is not None:
-            endings.append((begun.other, begun.cost + UNSTORED_REMARK))
+            endings.append((begun.other, begun.cost + UNSTORED_STEERING))
         unproven = 0.0 if begun.proof else UNPROVEN
+        failed = FAILED_TURN_IS_STORED if begun.track.failed else 0.0
         for track, cost in endings:
-            rest = self.best(number + 1, index_after(self._rows, track.cursor), True)
-            if track is not begun.track and not rest.matched:
-                continue
-            failed = FAILED_TURN_IS_STORED if track.failed else 0.0
-            lost = CONTRADICTION if rest.matched and track.ended and _is_missing(track) else 0.0
-            total = cost + gap + failed + unproven + lost + rest.cost
-            yield _Reading(total, track.start or 0, (track, *rest.tracks), matched=True)
+            for rest in self.readings(number + 1, index_after(self._rows, track.cursor), True):
+                if track is not begun.track and not rest.matched:
+                    continue
+                lost = CONTRADICTION if rest.matched and track.ended and _is_missing(track) else 0.0
+                total = cost + gap + failed + unproven + lost + rest.cost
+                yield _Reading(total, track.start or 0, (track, *rest.tracks), matched=True)
 
     def _beginnings(self, track: Track, at: int, anchored: bool) -> Iterator[tuple[Advance, float]]:
         """Yield the track advanced from each row where it may begin, with the gap's cost."""
@@ -248,6 +262,16 @@ class _Aligner:
         return UNEXPLAINED_ROWS if track.started else DIED_UNSTORED
 
 
+def _takes_prompt_of(track: Track, rest: _Reading) -> bool:
+    """Tell whether a later turn is where this one's prompt may be, doubtful as it is."""
+    if track.failed or not track.entries:
+        return False
+    first = track.entries[0]
+    return any(
+        later.start is not None and later.entries[0].chunk == first.chunk for later in rest.tracks
+    )
+
+
 def is_doubtful(rows: Log[Row], known: int | None, index: int) -> bool:
     """Tell whether the prompt at `index` may be an older one with the same text.
 
@@ -259,24 +283,3 @@ def is_doubtful(rows: Log[Row], known: int | None, index: int) -> bool:
         return False
     later = (rows[later] for later in range(index + 1, len(rows)))
     return any(row.stored.seq <= known and not is_silent(row) for row in later)
-
-
-def align_echoes(sync: SyncState) -> tuple[Echo, ...]:
-    """Return the echoes, each with the row that is its stored twin, if it has one."""
-    if not sync.echoes:
-        return ()
-    owners = {track.turn_id for track in sync.tracks}
-    taken = [(track.start, track.cursor) for track in sync.tracks if track.start is not None]
-    placed: list[Echo] = []
-    at = 0
-    for echo in sync.echoes:
-        found = None
-        for index in range(max(at, index_after(sync.rows, echo.after)), len(sync.rows)):
-            stored, turn_id = sync.rows[index]
-            is_same = stored.role == "user" and stored.chunk == TextChunk(text=echo.text)
-            is_free = turn_id not in owners and not any(a <= stored.seq <= b for a, b in taken)
-            if is_same and is_free and not is_doubtful(sync.rows, echo.known, index):
-                found, at = stored.seq, index + 1
-                break
-        placed.append(echo._replace(row=found))
-    return tuple(placed)

@@ -11,8 +11,9 @@ from ..wire.events import TurnEvent, UserMessageEvent
 from ..wire.extensions import LiveEvent
 from .log import Log
 from .state import Provisional, TranscriptState
-from .sync_align import CUT_OFF, advance, align, align_echoes
-from .sync_state import Hidden, SyncState, Track, with_entry
+from .sync_align import CUT_OFF, advance, align
+from .sync_echoes import align_echoes
+from .sync_state import Hidden, SyncState, Track, with_entry, with_open_text
 
 __all__ = ["fold_tracked", "frozen", "realigned", "restarted", "revealed", "with_new_rows"]
 
@@ -120,19 +121,21 @@ def _with_event(
     before: TranscriptState, after: TranscriptState, sync: SyncState, event: LiveEvent
 ) -> TranscriptState:
     """Return `after` with what the event built given to its turn, and compared with the rows."""
-    had_called = bool(sync.tracks) and sync.tracks[-1].called
     tracks = sync.tracks
+    old = tracks[-1] if tracks else None
     for entry in after.provisional[len(before.provisional) :]:
         tracks = _with_entry(tracks, sync, entry)
     growing = after.accumulating
     if growing is not None and growing is not before.accumulating:
-        tracks = _with_owner(tracks, sync, growing.turn_id)
+        tracks = _with_open_text(tracks, sync, growing.turn_id)
     changed = sync._replace(tracks=_with_border(tracks, event), hidden=None)
     if not tracks or not changed.rows:
         return after._replace(sync=changed)
     newest = changed.tracks[-1]
     is_open = newest.start is None or newest.has_rivals
-    if event.type in _BORDERS or (is_open and newest.called and not had_called):
+    is_named = is_open and newest.called and not (old is not None and old.called)
+    is_proven = bool(newest.skipped) and old is not None and newest.proven > old.proven
+    if event.type in _BORDERS or is_named or is_proven:
         return realigned(after, changed)
     if newest.start is None or changed.last_seq <= newest.cursor:
         return after._replace(sync=changed)
@@ -150,6 +153,12 @@ def _with_entry(
         if track.turn_id == entry.turn_id:
             return _with_track(tracks, with_entry(track, entry))
     return tracks
+
+
+def _with_open_text(tracks: tuple[Track, ...], sync: SyncState, turn_id: str) -> tuple[Track, ...]:
+    tracks = _with_owner(tracks, sync, turn_id)
+    track = next(track for track in reversed(tracks) if track.turn_id == turn_id)
+    return _with_track(tracks, with_open_text(track))
 
 
 def _with_owner(tracks: tuple[Track, ...], sync: SyncState, turn_id: str) -> tuple[Track, ...]:

@@ -34,6 +34,7 @@ __all__ = [
     "is_twin",
     "tracked",
     "with_entry",
+    "with_open_text",
 ]
 
 
@@ -164,12 +165,17 @@ def with_entry(track: Track, entry: Provisional) -> Track:
     Whatever follows a tool result, other than a result, begins a new step: every earlier
     step is stored by then (D.4.1, D.6.6).
     """
-    entries = track.entries
-    proven = track.proven
-    if entries and entries[-1].role == "tool" and entry.role != "tool" and not is_error(entry):
-        proven = len(entries)
+    if entry.role != "tool" and not is_error(entry):
+        track = with_open_text(track)
     called = track.called or isinstance(entry.chunk, ToolCallChunk)
-    return track._replace(entries=entries.append(entry), proven=proven, called=called)
+    return track._replace(entries=track.entries.append(entry), called=called)
+
+
+def with_open_text(track: Track) -> Track:
+    """Return the track with what text that begins to stream proves of its entries."""
+    if not track.entries or track.entries[-1].role != "tool":
+        return track
+    return track._replace(proven=len(track.entries))
 
 
 def is_error(entry: Provisional) -> bool:

@@ -11,20 +11,21 @@ import type { AccumulatingChunk, ProvisionalChunk } from "../wire/types";
 import type { Log } from "./log";
 import { accumulatedChunk } from "./state";
 import {
-  type Echo,
   indexAfter,
+  isDoubtful,
   isError,
   isOfTool,
   isSilent,
   isTwin,
-  lastSeq,
   type Row,
   type SyncState,
   type Track,
   unplaced,
 } from "./sync-state";
 
-// Costs of a reading; only their order matters.
+// Costs of a reading; only the order of their sums matters. A stored prompt that two turns may
+// own goes to the earlier one, as its prompt or steering, unless a call names the later one:
+// that loses nothing.
 const CONTRADICTION = 2000;
 const IMPOSSIBLE = 1000;
 const FAILED_TURN_IS_STORED = 100;
@@ -33,12 +34,14 @@ const UNKNOWN_TURN_BETWEEN = 5;
 const UNEXPLAINED_ROWS = 4;
 const DIED_UNSTORED = 1.1;
 const NOT_STORED_YET = 1;
-const UNSTORED_PROMPT = 0.5;
+const UNSTORED_PROMPT = 1.05;
 export const CUT_OFF = 0.2;
 const OLDER_THAN_ITS_ECHO = 0.4;
 const UNPROVEN = 0.1;
 const LATER_CHOICE = 0.05;
 const UNSTORED_CALL = 0.02;
+const DOUBTFUL_PROMPT = 0.9;
+const UNSTORED_STEERING = 0.95;
 const UNSTORED_REMARK = 0.01;
 
 /**
@@ -146,7 +149,9 @@ function mayBeUnstored(track: Track, number: number, entry: ProvisionalChunk): b
 
 /** Return the tracks where all of them together fit the rows best. */
 export function align(sync: SyncState, growing: AccumulatingChunk | null): readonly Track[] {
-  return new Aligner(sync.rows, sync.tracks, growing).best(0, 0, sync.exact).tracks;
+  const [none, placed] = new Aligner(sync.rows, sync.tracks, growing).readings(0, 0, sync.exact);
+  const best = placed !== undefined && placed.cost < (none?.cost ?? 0) ? placed : none;
+  return best?.tracks ?? [];
 }
 
 interface Reading {
@@ -157,7 +162,7 @@ interface Reading {
 }
 
 class Aligner {
-  private readonly found = new Map<string, Reading>();
+  private readonly found = new Map<string, readonly Reading[]>();
 
   constructor(
     private readonly rows: Log<Row>,
@@ -166,51 +171,66 @@ class Aligner {
   ) {}
 
   /**
-   * Return the best reading of the tracks from `number` on, in the rows from `at` on.
+   * Return the best readings of the tracks from `number` on, in the rows from `at` on.
    *
-   * `anchored` says that the row at `at` follows the last chunk of a known turn.
+   * The first places none of them. A second one, if there is any, places at least one: which
+   * of the two is better, what comes before decides. `anchored` says that the row at `at`
+   * follows the last chunk of a known turn.
    */
-  best(number: number, at: number, anchored: boolean): Reading {
+  readings(number: number, at: number, anchored: boolean): readonly Reading[] {
     const key = `${number} ${at} ${anchored}`;
     const known = this.found.get(key);
     if (known !== undefined) return known;
-    const reading = this.compute(number, at, anchored);
-    this.found.set(key, reading);
-    return reading;
+    const readings = this.compute(number, at, anchored);
+    this.found.set(key, readings);
+    return readings;
   }
 
-  private compute(number: number, at: number, anchored: boolean): Reading {
+  private compute(number: number, at: number, anchored: boolean): readonly Reading[] {
     const track = this.tracks[number];
-    if (track === undefined) return { cost: 0, lateness: 0, tracks: [], matched: false };
-    const rest = this.best(number + 1, at, anchored && !track.replayed);
-    const cost = this.costOfNone(track, at, anchored, rest) + rest.cost;
-    const tracks = [unplaced(track), ...rest.tracks];
-    let best: Reading = { cost, lateness: -1, tracks, matched: rest.matched };
+    if (track === undefined) return [{ cost: 0, lateness: 0, tracks: [], matched: false }];
     const beginnings = [...this.beginnings(track, at, anchored)];
+    const rests = this.readings(number + 1, at, anchored && !track.replayed);
+    const found: Reading[] = rests.map((rest) => ({
+      cost:
+        rest.cost +
+        this.costOfNone(track, at, anchored, rest) +
+        (beginnings.length === 0 && takesPromptOf(track, rest) ? DOUBTFUL_PROMPT : 0),
+      lateness: -1,
+      tracks: [unplaced(track), ...rest.tracks],
+      matched: rest.matched,
+    }));
+    const prefersLate = track.replayed || !anchored;
     for (const [begun, gap] of beginnings) {
       for (const reading of this.continued(number, begun, gap)) {
-        const prefersLate = track.replayed || !anchored;
-        const isLater = prefersLate && reading.lateness >= best.lateness;
-        if (reading.cost < best.cost || (reading.cost === best.cost && isLater)) best = reading;
+        const best = found[1];
+        const isLater = best === undefined || (prefersLate && reading.lateness >= best.lateness);
+        const { cost } = best ?? { cost: Number.POSITIVE_INFINITY };
+        if (reading.cost < cost || (reading.cost === cost && isLater)) found[1] = reading;
       }
     }
-    const [mine, ...others] = best.tracks;
-    if (mine === undefined || beginnings.length < 2) return best;
-    return { ...best, tracks: [{ ...mine, hasRivals: true }, ...others] };
+    if (beginnings.length < 2) return found;
+    return found.map((reading) => {
+      const [mine, ...others] = reading.tracks;
+      return mine === undefined
+        ? reading
+        : { ...reading, tracks: [{ ...mine, hasRivals: true }, ...others] };
+    });
   }
 
   private *continued(number: number, begun: Advance, gap: number): Iterable<Reading> {
     const unproven = begun.proof ? 0 : UNPROVEN;
     const endings: [Track, number][] = [[begun.track, begun.cost]];
-    if (begun.other !== null) endings.push([begun.other, begun.cost + UNSTORED_REMARK]);
+    if (begun.other !== null) endings.push([begun.other, begun.cost + UNSTORED_STEERING]);
+    const failed = begun.track.failed ? FAILED_TURN_IS_STORED : 0;
     for (const [track, cost] of endings) {
-      const rest = this.best(number + 1, indexAfter(this.rows, track.cursor), true);
-      if (track !== begun.track && !rest.matched) continue;
-      const failed = track.failed ? FAILED_TURN_IS_STORED : 0;
-      const lost = rest.matched && track.ended && isMissing(track) ? CONTRADICTION : 0;
-      const total = cost + gap + failed + unproven + lost + rest.cost;
-      const tracks = [track, ...rest.tracks];
-      yield { cost: total, lateness: track.start ?? 0, tracks, matched: true };
+      for (const rest of this.readings(number + 1, indexAfter(this.rows, track.cursor), true)) {
+        if (track !== begun.track && !rest.matched) continue;
+        const lost = rest.matched && track.ended && isMissing(track) ? CONTRADICTION : 0;
+        const total = cost + gap + failed + unproven + lost + rest.cost;
+        const tracks = [track, ...rest.tracks];
+        yield { cost: total, lateness: track.start ?? 0, tracks, matched: true };
+      }
     }
   }
 
@@ -259,41 +279,12 @@ class Aligner {
   }
 }
 
-/**
- * Tell whether the prompt at `index` may be an older one with the same text.
- *
- * It was read before the turn's prompt was seen, and has been answered already.
- */
-function isDoubtful(rows: Log<Row>, known: number | null, index: number): boolean {
-  const limit = known ?? rows.at(-1)?.stored.seq ?? 0;
-  if ((rows.at(index) as Row).stored.seq > limit) return false;
-  for (let later = index + 1; later < rows.length; later += 1) {
-    const row = rows.at(later) as Row;
-    if (row.stored.seq <= limit && !isSilent(row)) return true;
-  }
-  return false;
-}
-
-/** Return the echoes, each with the row that is its stored twin, if it has one. */
-export function alignEchoes(sync: SyncState): readonly Echo[] {
-  if (sync.echoes.length === 0) return sync.echoes;
-  const { rows, tracks } = sync;
-  const owners = new Set(tracks.map(({ turnId }) => turnId));
-  const isTaken = (seq: number) =>
-    tracks.some(({ start, cursor }) => start !== null && start <= seq && seq <= cursor);
-  let at = 0;
-  return sync.echoes.map((echo) => {
-    if (echo.after >= lastSeq(sync)) return { ...echo, row: null };
-    for (let index = Math.max(at, indexAfter(rows, echo.after)); index < rows.length; index += 1) {
-      const { stored, turnId } = rows.at(index) as Row;
-      const { chunk, role, seq } = stored;
-      const isSame = role === "user" && chunk.type === "text" && chunk.text === echo.text;
-      const isFree = (turnId === null || !owners.has(turnId)) && !isTaken(seq);
-      if (isSame && isFree && !isDoubtful(rows, echo.known, index)) {
-        at = index + 1;
-        return { ...echo, row: seq };
-      }
-    }
-    return { ...echo, row: null };
+/** Tell whether a later turn is where this one's prompt may be, doubtful as it is. */
+function takesPromptOf(track: Track, rest: Reading): boolean {
+  const first = track.entries.at(0)?.chunk;
+  if (track.failed || first?.type !== "text") return false;
+  return rest.tracks.some(({ start, entries }) => {
+    const other = start === null ? undefined : entries.at(0)?.chunk;
+    return other?.type === "text" && other.text === first.text;
   });
 }

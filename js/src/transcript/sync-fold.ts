@@ -7,7 +7,8 @@
 import type { LiveEvent, ProvisionalChunk, UserMessageEvent } from "../wire/types";
 import { Log } from "./log";
 import type { TranscriptState } from "./state";
-import { advance, align, alignEchoes, CUT_OFF } from "./sync-align";
+import { advance, align, CUT_OFF } from "./sync-align";
+import { alignEchoes } from "./sync-echoes";
 import {
   type Hidden,
   knownSeq,
@@ -17,6 +18,7 @@ import {
   type Track,
   unstored,
   withEntry,
+  withOpenText,
 } from "./sync-state";
 
 const MOST_TRACKS = 8;
@@ -139,21 +141,23 @@ function withEvent(
   sync: SyncState,
   event: LiveEvent,
 ): TranscriptState {
-  const hadCalled = sync.tracks.at(-1)?.called ?? false;
+  const old = sync.tracks.at(-1);
   let { tracks } = sync;
   for (const entry of after.provisional.slice(before.provisional.length)) {
     tracks = withOwnedEntry(tracks, sync, entry);
   }
   const growing = after.accumulating;
   if (growing !== null && growing !== before.accumulating) {
-    tracks = withOwner(tracks, sync, growing.turnId);
+    tracks = withGrowing(tracks, sync, growing.turnId);
   }
   tracks = withBorder(tracks, event);
   const changed = { ...sync, tracks, hidden: null };
   const newest = tracks.at(-1);
   if (newest === undefined || sync.rows.length === 0) return { ...after, sync: changed };
   const isOpen = newest.start === null || newest.hasRivals;
-  if (BORDERS.has(event.type) || (isOpen && newest.called && !hadCalled)) {
+  const isNamed = isOpen && newest.called && !old?.called;
+  const isProven = newest.skipped.length > 0 && old !== undefined && newest.proven > old.proven;
+  if (BORDERS.has(event.type) || isNamed || isProven) {
     return realigned(after, changed);
   }
   if (newest.start === null || lastSeq(changed) <= newest.cursor) {
@@ -170,6 +174,11 @@ function withOwnedEntry(
   const owned = withOwner(tracks, sync, entry.turnId);
   const track = owned.find(({ turnId }) => turnId === entry.turnId);
   return track === undefined ? owned : withTrack(owned, withEntry(track, entry));
+}
+
+function withGrowing(tracks: readonly Track[], sync: SyncState, turnId: string): readonly Track[] {
+  const owned = withOwner(tracks, sync, turnId);
+  return owned.map((track) => (track.turnId === turnId ? withOpenText(track) : track));
 }
 
 /** Return the tracks with one for the turn, whose beginning was never seen if it is new. */

@@ -176,14 +176,18 @@ export function tracked(state: TranscriptState): SyncState {
  * step is stored by then (D.4.1, D.6.6).
  */
 export function withEntry(track: Track, entry: ProvisionalChunk): Track {
-  const { entries } = track;
-  const beginsStep = entries.at(-1)?.role === "tool" && entry.role !== "tool" && !isError(entry);
+  const before = entry.role === "tool" || isError(entry) ? track : withOpenText(track);
   return {
-    ...track,
-    entries: entries.append(entry),
-    proven: beginsStep ? entries.length : track.proven,
+    ...before,
+    entries: track.entries.append(entry),
     called: track.called || entry.chunk.type === "tool-call",
   };
+}
+
+/** Return the track with what text that begins to stream proves of its entries. */
+export function withOpenText(track: Track): Track {
+  const { entries } = track;
+  return entries.at(-1)?.role === "tool" ? { ...track, proven: entries.length } : track;
 }
 
 /** Tell whether the entry is an error, which need not be part of a step. */
@@ -243,4 +247,19 @@ export function indexAfter(rows: Log<Row>, seq: number): number {
     else high = middle;
   }
   return low;
+}
+
+/**
+ * Tell whether the prompt at `index` may be an older one with the same text.
+ *
+ * It was read before the turn's prompt was seen, and has been answered already.
+ */
+export function isDoubtful(rows: Log<Row>, known: number | null, index: number): boolean {
+  const limit = known ?? rows.at(-1)?.stored.seq ?? 0;
+  if ((rows.at(index) as Row).stored.seq > limit) return false;
+  for (let later = index + 1; later < rows.length; later += 1) {
+    const row = rows.at(later) as Row;
+    if (row.stored.seq <= limit && !isSilent(row)) return true;
+  }
+  return false;
 }
