@@ -13,7 +13,7 @@ from dispatch_nb.transcript.history import apply_history
 from dispatch_nb.transcript.log import Log
 from dispatch_nb.transcript.state import Provisional, TranscriptState, flushed
 from dispatch_nb.wire.conversation import TextChunk
-from tests.sync_oracle import Rules
+from tests.sync_client import Rules
 
 State = TranscriptState
 Mutant = Callable[[], Any]

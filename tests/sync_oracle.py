@@ -1,30 +1,17 @@
-"""Clients of the simulated backend, and what must be on each one's screen at every moment."""
+"""What must be on a client's screen at every moment, and where nobody could know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispatch_nb.transcript import sync as ours
-from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks
-from dispatch_nb.transcript.state import TranscriptState, initial_state
+from dispatch_nb.transcript.state import TranscriptState
 from dispatch_nb.wire import conversation as c
-from tests.sync_backend import Backend, Emission, Identity, StoredRow, delta, shown_by
+from tests.sync_backend import Identity, StoredRow
 
 Shown = tuple[int | None, str, str]
-
-
-@dataclass
-class Rules:
-    """The functions that a client is made of; mutants replace one of them."""
-
-    fold: Callable[..., TranscriptState] = fold_event
-    begin_replay: Callable[..., TranscriptState] = ours.begin_replay
-    sync: Callable[..., TranscriptState] = ours.sync_history
-    append: Callable[..., TranscriptState] = ours.append_user_message
-    reject: Callable[..., TranscriptState] = ours.reject_echo
 
 
 def key_of(chunk: c.Chunk) -> str:
@@ -46,6 +33,21 @@ def screen_of(state: TranscriptState) -> list[Shown]:
     return [(shown.seq, shown.role, key_of(shown.chunk)) for shown in select_chunks(state)]
 
 
+def is_within(wanted: list[Shown], shown: list[Shown]) -> bool:
+    """Tell whether `wanted` is on screen in this order; text that streams may be a beginning."""
+    rest = iter(shown)
+    return all(any(_shows(other, each, each is wanted[-1]) for other in rest) for each in wanted)
+
+
+def _shows(other: Shown, wanted: Shown, is_last: bool) -> bool:
+    (_, role, text), (seq, wanted_role, wanted_text) = other, wanted
+    is_text = wanted_role == "assistant" and wanted_text.startswith(("text:", "thinking:"))
+    may_grow = is_last and is_text and seq is None
+    return role == wanted_role and (
+        text == wanted_text or (may_grow and text.startswith(wanted_text))
+    )
+
+
 @dataclass
 class Seen:
     """A turn of which a client saw events: its chunks so far, in order."""
@@ -55,6 +57,7 @@ class Seen:
     chunks: dict[Identity, tuple[str, str]] = field(default_factory=dict)
     is_replayed: bool = False
     was_read_first: bool = False
+    is_known_stored: bool = False
     met_another: bool = False
 
 
@@ -68,152 +71,19 @@ class Sent:
     met_another: bool = False
 
 
-@dataclass
-class Read:
-    since: int
-    sealed: frozenset[str]
-    started: frozenset[str]
-    answer: list[StoredRow] | None = None
+@dataclass(kw_only=True)
+class Truth:
+    """What a client has been told, chunk by chunk, with the identities that it does not know.
 
+    `is_told_turns` says that the backend tells the turn of each stored chunk. Up to the
+    `seq` `settled_to` turns are over.
+    """
 
-@dataclass
-class Client:
-    """A client with its state, its connection, its reads in flight, and the truth about both."""
-
-    rules: Rules
-    backend: Backend
     is_told_turns: bool
-    state: TranscriptState = field(default_factory=initial_state)
-    inbox: list[Any] | None = None
-    reads: list[Read] = field(default_factory=list)
-    outbox: list[Sent] = field(default_factory=list)
     rows: dict[int, StoredRow] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
-    sealed: set[str] = field(default_factory=set)
-    started: set[str] = field(default_factory=set)
     settled_to: int = 0
-    has_loaded: bool = False
-    awaits_first: bool = False
-    done: list[tuple[str, tuple[Any, ...], dict[str, Any], TranscriptState]] = field(
-        default_factory=list
-    )
-
-    def connect(self) -> None:
-        self.inbox = []
-        self.awaits_first = True
-        self.backend.subscribe(self.inbox)
-        self.request()
-
-    def disconnect(self) -> None:
-        self.backend.listeners[:] = [i for i in self.backend.listeners if i is not self.inbox]
-        self.inbox = None
-        self.reads.clear()
-
-    def request(self) -> None:
-        since = max(self.rows, default=0)
-        self.reads.append(Read(since, frozenset(self.sealed), frozenset(self.started)))
-
-    def answer(self, number: int) -> None:
-        """The backend computes an answer; it is still on its way."""
-        read = self.reads[number]
-        read.answer = self.backend.log[read.since :]
-
-    def receive_answer(self, number: int) -> None:
-        read = self.reads.pop(number)
-        rows = read.answer or []
-        arguments: dict[str, Any] = {
-            "requested_after_seal": sorted(read.sealed),
-            "requested_after_start": sorted(read.started),
-        }
-        if self.is_told_turns:
-            arguments["turn_ids"] = {row.stored.seq: row.turn_id for row in rows}
-        self._do("sync", [row.stored for row in rows], **arguments)
-        if not self.has_loaded:
-            self.has_loaded = True
-            last = rows[-1].stored.seq if rows else 0
-            for seen in self.seen:
-                mine = [row.stored.seq for row in rows if row.identity == (seen.turn_id, 1)]
-                if mine and mine[0] < last and seen.turn_id not in read.started:
-                    seen.was_read_first = True
-            for sent in self.sent:
-                mine = [row.stored.seq for row in rows if row.identity == (sent.turn_id, 1)]
-                sent.met_another = sent.met_another or bool(mine and mine[0] < last)
-        self.rows.update((row.stored.seq, row) for row in rows)
-        was_ambiguous = {seen.turn_id: self._is_ambiguous_turn(seen) for seen in self.seen}
-        for seen in self.seen:
-            if seen.turn_id in read.sealed:
-                own = (seq for seq, row in self.rows.items() if row.turn_id == seen.turn_id)
-                self.settled_to = max([self.settled_to, *own])
-        if any(seen.turn_id in read.sealed for seen in self.seen):
-            for seen in self.seen:
-                seen.met_another = seen.met_another or was_ambiguous[seen.turn_id]
-        self.seen = [seen for seen in self.seen if seen.turn_id not in read.sealed]
-
-    def send(self, text: str) -> None:
-        self._do("append", text)
-        sent = Sent(text, after=max(self.rows, default=0))
-        self.sent.append(sent)
-        self.outbox.append(sent)
-
-    def deliver_send(self) -> None:
-        assert self.inbox is not None
-        sent = self.outbox.pop(0)
-        turns = self.backend.turns
-        self.backend.send(sent.text, sent, self.inbox)
-        if self.backend.turns > turns and self.backend.running is not None:
-            sent.turn_id = self.backend.running.turn_id
-
-    def receive(self) -> None:
-        assert self.inbox is not None
-        message = self.inbox.pop(0)
-        if isinstance(message, Emission):
-            return self._receive_event(message)
-        sent: Sent = message[1]
-        self._do("reject", sent.text)
-        self.sent = [other for other in self.sent if other is not sent]
-        for other in self.sent:
-            met_another = sent.met_another and other.text == sent.text
-            other.met_another = other.met_another or met_another
-        return None
-
-    def _receive_event(self, emission: Emission) -> None:
-        event = emission.event
-        if event.type == "user-message":
-            stored = {row.identity: seq for seq, row in self.rows.items()}
-            seq = stored.get((event.turn_id, 1))
-            replaced = Seen(event.turn_id, event.text, is_replayed=self.awaits_first)
-            replaced.was_read_first = (
-                seq is not None and seq < max(self.rows) and not self.settled_to
-            )
-            places = [n for n, seen in enumerate(self.seen) if seen.turn_id == event.turn_id]
-            if self.awaits_first:
-                self._do("begin_replay", event.turn_id)
-            self.awaits_first = False
-            if places:
-                replaced.was_read_first = False
-                self.seen[places[0]] = replaced
-            else:
-                self.seen.append(replaced)
-            self.sent = [sent for sent in self.sent if sent.turn_id != event.turn_id]
-            for sent in self.sent:
-                if sent.text == event.text:
-                    sent.met_another = replaced.met_another = True
-        self._do("fold", event)
-        if event.type == "turn-sealed":
-            self.sealed.add(event.turn_id)
-            self.request()
-        if event.type == "turn-start":
-            self.started.add(event.turn_id)
-        if emission.identity is not None and event.type != "status":
-            chunks = next(s.chunks for s in self.seen if s.turn_id == event.turn_id)
-            role, text = shown_by(event)
-            before = chunks.get(emission.identity)
-            chunks[emission.identity] = (role, text if before is None else before[1] + delta(event))
-
-    def _do(self, name: str, *arguments: Any, **options: Any) -> None:
-        self.state = getattr(self.rules, name)(self.state, *arguments, **options)
-        self.done.append((name, arguments, options, self.state))
 
     def expected(self) -> list[Shown]:
         """What must be on screen: every chunk once, stored ones first, own prompts last."""
@@ -238,21 +108,64 @@ class Client:
     def is_ambiguous(self) -> bool:
         """Tell whether nobody could know from the wire alone: the cases of D.6."""
         return any(map(self._is_ambiguous_turn, self.seen)) or any(
-            sent.met_another or self._has_rival(sent.text, {(sent.turn_id, 1)}, sent.after)
-            for sent in self.sent
+            map(self._is_ambiguous_sent, self.sent)
         )
+
+    def lost_from(self, shown: list[Shown]) -> str | None:
+        """Say what an undecidable screen lacks: even there nothing may be lost.
+
+        Every stored chunk is in its place, every turn's chunks are there in their order,
+        and so is every own prompt. Equal texts of two turns may be one on screen only
+        where a prompt has a rival; anywhere else they are there as often as they must.
+        """
+        if [seq for seq, _, _ in shown if seq is not None] != sorted(self.rows):
+            return "a stored chunk"
+        wanted = self.expected()
+        stored = {row.identity for row in self.rows.values()}
+        for seen in self.seen:
+            chunks = [
+                (seq, row.stored.role, key_of(row.stored.chunk))
+                for seq, row in sorted(self.rows.items())
+                if row.turn_id == seen.turn_id
+            ]
+            live = ((None, *seen.chunks[each]) for each in seen.chunks if each not in stored)
+            if not is_within([*chunks, *live], shown):
+                return f"a chunk of {seen.turn_id}"
+        if not all(is_within([(None, "user", f"text:{sent.text}")], shown) for sent in self.sent):
+            return "an own prompt"
+        count = Counter((role, text) for _, role, text in shown)
+        needed = Counter((role, text) for _, role, text in wanted)
+        if not self._has_merged() and not needed <= count:
+            return f"one of two equal chunks: {needed - count}"
+        return None
+
+    def _has_merged(self) -> bool:
+        """Tell whether a prompt on screen may stand for another one of the same text."""
+        known = self._known()
+        return (
+            any(seen.met_another for seen in self.seen)
+            or any(map(self._is_ambiguous_sent, self.sent))
+            or any(self._has_rival(seen.prompt, known, self.settled_to) for seen in self.seen)
+        )
+
+    def _is_ambiguous_sent(self, sent: Sent) -> bool:
+        return sent.met_another or self._has_rival(sent.text, {(sent.turn_id, 1)}, sent.after)
+
+    def _known(self) -> set[Identity]:
+        known = {identity for seen in self.seen for identity in seen.chunks}
+        return known | {(seen.turn_id, 1) for seen in self.seen}
 
     def _is_ambiguous_turn(self, seen: Seen) -> bool:
         if self.is_told_turns:
             return False
-        known = {identity for other in self.seen for identity in other.chunks}
-        known |= {(other.turn_id, 1) for other in self.seen}
+        known = self._known()
         steerings = [text for role, text in list(seen.chunks.values())[1:] if role == "user"]
         return (
             seen.met_another
             or self._has_rival(seen.prompt, known, self.settled_to)
             or any(self._has_rival(text[5:], known, self.settled_to) for text in steerings)
             or self._has_steering_equal_to_a_prompt()
+            or self._has_been_taken(seen)
             or (seen.was_read_first and not seen.is_replayed and not self._has_proof(seen))
         )
 
@@ -264,6 +177,19 @@ class Client:
             for role, text in list(seen.chunks.values())[1:]
             for other in self.seen
             if role == "user" and other is not seen
+        )
+
+    def _has_been_taken(self, seen: Seen) -> bool:
+        """Tell whether the turn's stored prompt may be an older one's that died unseen."""
+        stored = {row.identity for row in self.rows.values()}
+        if seen.is_known_stored or (seen.turn_id, 1) not in stored or self._has_proof(seen):
+            return False
+        older = self.seen[: self.seen.index(seen)]
+        return any(
+            other.prompt == seen.prompt
+            and len(other.chunks) == 1
+            and (other.turn_id, 1) not in stored
+            for other in older
         )
 
     def _has_proof(self, seen: Seen) -> bool:

@@ -16,7 +16,8 @@ from dispatch_nb.transcript.sync import (
     sync_history,
 )
 from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
-from tests.sync_oracle import Client, screen_of
+from tests.sync_client import Client
+from tests.sync_oracle import screen_of
 
 
 def apply(state: TranscriptState, op: dict[str, Any]) -> TranscriptState:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.sync_backend import PROMPTS, Backend, Choices, Habits
-from tests.sync_oracle import Client, Rules, screen_of
+from tests.sync_client import Client, Rules
+from tests.sync_oracle import screen_of
 
 
 @dataclass
@@ -37,7 +38,10 @@ class World:
         self.backend = Backend(choices, habits)
         is_told_turns = choices.one_in(3)
         self.choices = choices
-        self.clients = [Client(self.rules, self.backend, is_told_turns) for _ in range(3)]
+        self.clients = [
+            Client(rules=self.rules, backend=self.backend, is_told_turns=is_told_turns)
+            for _ in range(3)
+        ]
         self.clients[0].connect()
         self.tally.interleavings += 1
         while not choices.are_used_up:
@@ -122,12 +126,12 @@ class World:
 
     def _check(self, client: Client) -> None:
         self.tally.moments += 1
+        shown, wanted = screen_of(client.state), client.expected()
         if client.is_ambiguous():
             self.tally.ambiguous += 1
-            seqs = [stored.seq for stored in client.state.committed]
-            if seqs != sorted(client.rows):
-                raise WrongScreenError("a stored chunk is missing")
+            lost = client.lost_from(shown)
+            if lost is not None:
+                raise WrongScreenError(f"\nlost   {lost}\nshown  {shown}\nwanted {wanted}")
             return
-        shown, wanted = screen_of(client.state), client.expected()
         if shown != wanted:
             raise WrongScreenError(f"\nshown  {shown}\nwanted {wanted}")
