@@ -73,7 +73,8 @@ def stored(path: Path, conversation_id: str) -> list[str]:
         assert list(conversation.live.transcript.committed) == chunks
         assert list(turns_frame(store, conversation_id)["status"]) == ["interrupted"]
         assert conversation.title == "u0000 please"
-    return re.findall(r"[utwar]\d{4}", " ".join(item.chunk.to_json() for item in chunks))
+    # Ids of turns hold letters and digits as well, but more of them.
+    return re.findall(r"\b[utwar]\d{4}\b", " ".join(item.chunk.to_json() for item in chunks))
 
 
 def of(kind: str, words: list[str]) -> list[str]:
