@@ -180,7 +180,7 @@ class _Aligner:
         found = []
         for rest in self.readings(number + 1, at, anchored and not track.replayed):
             cost = rest.cost + self._cost_of_none(track, at, anchored, rest)
-            if not beginnings and _takes_prompt_of(track, rest):
+            if not beginnings and _takes_prompt_of(track, rest, self._rows):
                 cost += DOUBTFUL_PROMPT
             found.append(_Reading(cost, -1, (unmatched, *rest.tracks), rest.matched))
         prefers_late = track.replayed or not anchored
@@ -262,13 +262,16 @@ class _Aligner:
         return UNEXPLAINED_ROWS if track.started else DIED_UNSTORED
 
 
-def _takes_prompt_of(track: Track, rest: _Reading) -> bool:
+def _takes_prompt_of(track: Track, rest: _Reading, rows: Log[Row]) -> bool:
     """Tell whether a later turn is where this one's prompt may be, doubtful as it is."""
     if track.failed or not track.entries:
         return False
     first = track.entries[0]
     return any(
-        later.start is not None and later.entries[0].chunk == first.chunk for later in rest.tracks
+        later.start is not None
+        and later.entries[0].chunk == first.chunk
+        and rows[index_after(rows, later.start - 1)].turn_id is None
+        for later in rest.tracks
     )
 
 

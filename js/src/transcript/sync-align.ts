@@ -195,7 +195,7 @@ class Aligner {
       cost:
         rest.cost +
         this.costOfNone(track, at, anchored, rest) +
-        (beginnings.length === 0 && takesPromptOf(track, rest) ? DOUBTFUL_PROMPT : 0),
+        (beginnings.length === 0 && takesPromptOf(track, rest, this.rows) ? DOUBTFUL_PROMPT : 0),
       lateness: -1,
       tracks: [unplaced(track), ...rest.tracks],
       matched: rest.matched,
@@ -280,11 +280,12 @@ class Aligner {
 }
 
 /** Tell whether a later turn is where this one's prompt may be, doubtful as it is. */
-function takesPromptOf(track: Track, rest: Reading): boolean {
+function takesPromptOf(track: Track, rest: Reading, rows: Log<Row>): boolean {
   const first = track.entries.at(0)?.chunk;
   if (track.failed || first?.type !== "text") return false;
   return rest.tracks.some(({ start, entries }) => {
-    const other = start === null ? undefined : entries.at(0)?.chunk;
+    if (start === null || rows.at(indexAfter(rows, start - 1))?.turnId !== null) return false;
+    const other = entries.at(0)?.chunk;
     return other?.type === "text" && other.text === first.text;
   });
 }
