@@ -158,11 +158,10 @@ class Notebook:
         return str(self.page.evaluate(_CELL_OUTPUT, index))
 
     def kill_kernel(self, process_id: int) -> None:
-        """Kill the kernel with SIGKILL; return when the server has given it a successor."""
+        """Kill the kernel with SIGKILL; return when the page knows that it is gone."""
         self.page.evaluate(_WATCH_DEATH)
         os.kill(process_id, signal.SIGKILL)
         self.page.wait_for_function("() => window.kernelDied")
-        self.page.evaluate(_READY)
 
     def save(self) -> None:
         """Save the notebook and return when nothing of it is unsaved."""

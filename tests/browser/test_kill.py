@@ -6,7 +6,6 @@ import os
 import random
 import re
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -55,12 +54,6 @@ turn = chat.send("u0000 please")
 """
 
 
-@pytest.fixture(scope="module")
-def notebook(browser: Browser, lab: Lab) -> Iterator[Notebook]:
-    with open_notebook(browser, lab, lab.write("kill.ipynb", [CELL])) as opened:
-        yield opened
-
-
 def shown(notebook: Notebook) -> list[str]:
     """Return the words on the page, also those in parts that are folded away."""
     return re.findall(r"[utwar]\d{4}", notebook.chat.text_content() or "")
@@ -81,26 +74,32 @@ def of(kind: str, words: list[str]) -> list[str]:
     return list(dict.fromkeys(word for word in words if word.startswith(kind)))
 
 
+def kill_at(notebook: Notebook, least: int) -> tuple[str, list[str]]:
+    """Kill the kernel when the page shows so many words; return the chat's id and its words."""
+    notebook.run(0)
+    found = re.search(r"kernel (\d+) (\S+)", notebook.output(0))
+    assert found is not None, notebook.output(0)
+    notebook.page.wait_for_function(
+        "([least]) => (document.querySelector('.dnb-chat')?.textContent.match(/[tw]\\d{4}/g)"
+        " ?? []).length >= least",
+        arg=[least],
+    )
+    notebook.kill_kernel(int(found[1]))
+    # The server missed the kernel after a while: what was on its way has arrived.
+    return found[2], shown(notebook)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not a thing of Windows")
 def test_all_that_a_page_shows_when_its_kernel_is_killed_is_in_the_store(
-    notebook: Notebook, lab: Lab, capsys: pytest.CaptureFixture[str]
+    browser: Browser, lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = random.Random(11)
     total = 0
+    name = lab.write("kill.ipynb", [CELL])
     for _ in range(KILLS):
-        notebook.run(0)
-        found = re.search(r"kernel (\d+) (\S+)", notebook.output(0))
-        assert found is not None, notebook.output(0)
-        pid, conversation_id = int(found[1]), found[2]
         moment = source.randrange(1, WORDS)
-        notebook.page.wait_for_function(
-            "([least]) => (document.querySelector('.dnb-chat')?.textContent.match(/[tw]\\d{4}/g)"
-            " ?? []).length >= least",
-            arg=[moment],
-        )
-        notebook.kill_kernel(pid)
-        # The server missed the kernel after a while: what was on its way has arrived.
-        on_page = shown(notebook)
+        with open_notebook(browser, lab, name) as notebook:
+            conversation_id, on_page = kill_at(notebook, moment)
         kept = stored(lab.root.parent / "store.db", conversation_id)
         for kind in "utwar":
             mine = of(kind, on_page)
