@@ -67,7 +67,7 @@ EVENTS = [
     TextDelta("Grüße 😀"),
     ToolCall("c1", "add", {"a": 1}),
     ToolCall("c2", "now", {}),
-    UsageReport(Usage(input_tokens=11, output_tokens=7, cache_read_tokens=4), USAGE),
+    UsageReport(Usage(input_tokens=11, output_tokens=7, cache_read_tokens=4), raw=USAGE),
     Finish("tool_calls"),
 ]
 

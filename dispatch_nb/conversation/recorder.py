@@ -15,6 +15,8 @@ from typing import TypedDict
 from pydantic import MISSING
 
 from ..engine.contracts import (
+    AnswerInfo,
+    Detail,
     Failure,
     Finish,
     Provider,
@@ -213,6 +215,8 @@ class Recorder:
                 request.reason = event.reason
             case Failure():
                 request.failure = event
+            case Detail() | AnswerInfo():
+                pass
 
     def ended(self) -> None:
         """Note that a provider's stream has ended, however it did."""

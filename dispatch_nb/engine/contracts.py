@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from ..wire.base import Json
 from ..wire.conversation import ChatMessage, ReasoningEffort, Usage
 from ..wire.extensions import LiveEvent
 
 __all__ = [
     "UNREACHABLE",
     "AbortSignal",
+    "AnswerInfo",
+    "AnswerSchema",
+    "Detail",
     "DispatchPolicy",
     "Emit",
     "Failure",
@@ -82,10 +86,38 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """Tokens of the request so far, and the provider's own words for them."""
+    """The tokens of one request; exactly one a request, with its final counts.
+
+    It comes before `Finish`, or before the `Failure` that ends a broken request: the counts
+    are a lower bound then. `reasoning_tokens` are a part of `usage.output_tokens`, and `raw`
+    is the provider's own words for all of it.
+    """
 
     usage: Usage
+    reasoning_tokens: int | None = None
     raw: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the API wants back, byte for byte, with the block that has just streamed.
+
+    Examples are Anthropic's signature of its thinking and the reasoning items of OpenAI's
+    Responses. It ends the block of this `kind` that is open. With `alone`, and wherever
+    no such block is open, an empty chunk of its own carries it: redacted thinking.
+    """
+
+    data: Json
+    kind: Literal["thinking", "text"] = "thinking"
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInfo:
+    """Who answered, in the provider's own words; at most once a request."""
+
+    response_id: str | None = None
+    response_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +141,52 @@ class Failure:
     retry_after_ms: float | None = None
 
 
-ProviderEvent = TextDelta | ReasoningDelta | ToolCall | UsageReport | Finish | Failure
+ProviderEvent = (
+    TextDelta | ReasoningDelta | ToolCall | UsageReport | Detail | AnswerInfo | Finish | Failure
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSchema:
+    """The form an answer shall have: a JSON schema, by a name that every API takes."""
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderOptions:
-    """What a request may choose besides its messages and tools."""
+    """What a request may choose besides its messages and tools.
+
+    `extra_body` is laid over the request's JSON object and `extra_headers` over its
+    headers, which may hold keys and are never shown.
+    """
 
     model: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     system_prompt: str | None = None
     reasoning_effort: ReasoningEffort | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    schema: AnswerSchema | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @runtime_checkable
 class Provider(Protocol):
     """A model behind some API: one streaming method.
 
-    `stream` yields events until the answer ends. To stop it early the engine cancels the
+    `stream` yields events until the answer ends: `Finish` with the provider's own word only
+    if the answer came to its end, else a `Failure`. To stop it early the engine cancels the
     pending read and closes the iterator; the provider then closes its connection. An
     exception is a failure of the request, like a `Failure` that may be retried.
+
+    A message may be a `PromptMessage`, whose chunks have what the API that made them wants
+    back. A provider takes what bears its own `id` and leaves the rest; thinking without
+    such a detail is not sent back.
     """
 
     @property

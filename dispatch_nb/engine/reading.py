@@ -31,6 +31,8 @@ from ..wire.events import (
 )
 from .contracts import (
     AbortSignal,
+    AnswerInfo,
+    Detail,
     Failure,
     Finish,
     ProviderEvent,
@@ -145,7 +147,10 @@ class AnswerReader:
         # A provider that cannot be cancelled may send on after the turn has left it behind.
         return self._signal.aborted or cancelled_from_outside()
 
-    def _take(self, event: TextDelta | ReasoningDelta | ToolCall | UsageReport | Finish) -> None:
+    def _take(
+        self,
+        event: TextDelta | ReasoningDelta | ToolCall | UsageReport | Detail | AnswerInfo | Finish,
+    ) -> None:
         match event:
             case TextDelta(delta) | ReasoningDelta(delta):
                 # An empty delta says nothing, and would leave an empty chunk behind.
@@ -160,6 +165,8 @@ class AnswerReader:
                 self._take_usage(usage)
             case Finish(reason):
                 self.reason = reason
+            case Detail() | AnswerInfo():
+                pass
             case _:
                 assert_never(event)
 

@@ -148,7 +148,7 @@ class ChunkReader:
 
     def _usage_report(self) -> list[ProviderEvent]:
         raw, self._usage = self._usage, None
-        return [] if raw is None else [UsageReport(read_usage(raw), raw)]
+        return [] if raw is None else [UsageReport(read_usage(raw), raw=raw)]
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:

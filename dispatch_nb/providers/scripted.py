@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass
 
 from ..engine.contracts import (
+    AnswerInfo,
+    Detail,
     Failure,
     Finish,
     ProviderEvent,
@@ -162,5 +164,5 @@ def _cost(event: ProviderEvent) -> int:
             return 1
         case ToolCall():
             return count_tokens(f"{event.tool_name} {json.dumps(event.input)}")
-        case UsageReport() | Finish() | Failure():
+        case UsageReport() | Detail() | AnswerInfo() | Finish() | Failure():
             return 0

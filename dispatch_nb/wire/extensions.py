@@ -11,16 +11,35 @@ from typing import Annotated, Literal
 
 from pydantic import MISSING, Field
 
-from .base import Number, Text
+from .base import Json, Number, Text, WireModel
+from .conversation import ChatMessage
 from .events import AgentEvent, TurnEvent
 
 __all__ = [
+    "ChunkDetail",
     "ChunksCommittedEvent",
     "ExtensionEvent",
     "LiveEvent",
+    "PromptMessage",
     "ToolSettledEvent",
     "TurnRefusedEvent",
 ]
+
+
+class ChunkDetail(WireModel):
+    """What the API that made a chunk wants back with it, byte for byte.
+
+    `provider` is the id of the provider that sent it; to any other it means nothing.
+    """
+
+    provider: Text
+    data: Json
+
+
+class PromptMessage(ChatMessage):
+    """A message as a provider gets it, with the details of its chunks by their index."""
+
+    details: dict[int, ChunkDetail] = Field(default_factory=dict)
 
 
 class ChunksCommittedEvent(TurnEvent):

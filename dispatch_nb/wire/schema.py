@@ -29,6 +29,8 @@ __all__ = ["wire_schema"]
 _rooms = (c, e, x, m, meta, i, s, v)
 # Shared bases: no value is ever just one of these.
 _bases = (e.TurnEvent, m.ChatRequest)
+# Values that stay in this process: providers alone get them.
+_inner = (x.ChunkDetail, x.PromptMessage)
 _unions: dict[str, Any] = {
     "Role": c.Role,
     "ReasoningEffort": c.ReasoningEffort,
@@ -57,7 +59,7 @@ def wire_schema() -> dict[str, Any]:
         for name in room.__all__
         if isinstance(model := getattr(room, name), type)
         and issubclass(model, WireModel)
-        and model not in _bases
+        and model not in (*_bases, *_inner)
     ]
     _, generated = models_json_schema([(model, "serialization") for model in models])
     named = {name: _plain(_body(union)) for name, union in _unions.items()}
