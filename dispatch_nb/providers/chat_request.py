@@ -5,10 +5,7 @@ Source: the Dispatch turn contract, section 8.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ..engine.contracts import ProviderOptions, Tool
@@ -21,17 +18,12 @@ from ..wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
+from .conversion import NO_IMAGE, arguments_text, joined_text, result_text, tool_name
 from .rules import is_image_address
 
 __all__ = ["convert_messages", "request_body"]
 
 _Content: TypeAlias = str | list[dict[str, Any]]
-
-_HINT_LENGTH = 200
-_LONGEST_NAME = 64
-_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-_NO_IMAGE = "(an image that cannot be sent from here)"
-_NO_OUTPUT = "(no output)"
 
 
 def request_body(
@@ -107,7 +99,7 @@ def _as_parts(content: _Content) -> list[dict[str, Any]]:
 
 def _user_content(chunks: Sequence[Chunk]) -> _Content:
     if not any(isinstance(chunk, ImageChunk) for chunk in chunks):
-        return _joined_text(chunks)
+        return joined_text(chunks)
     parts: list[dict[str, Any]] = []
     for chunk in chunks:
         if isinstance(chunk, TextChunk) and chunk.text.strip():
@@ -120,20 +112,15 @@ def _user_content(chunks: Sequence[Chunk]) -> _Content:
 def _image(chunk: ImageChunk) -> dict[str, Any]:
     if is_image_address(chunk.url):
         return {"type": "image_url", "image_url": {"url": chunk.url}}
-    return {"type": "text", "text": _NO_IMAGE}
+    return {"type": "text", "text": NO_IMAGE}
 
 
 def _assistant(chunks: Sequence[Chunk]) -> dict[str, Any] | None:
-    text = _joined_text(chunks)
+    text = joined_text(chunks)
     calls = [_call(chunk) for chunk in chunks if isinstance(chunk, ToolCallChunk)]
     if calls:
         return {"role": "assistant", "content": text or None, "tool_calls": calls}
     return {"role": "assistant", "content": text} if text else None
-
-
-def _joined_text(chunks: Sequence[Chunk]) -> str:
-    text = "".join(chunk.text for chunk in chunks if isinstance(chunk, TextChunk))
-    return text if text.strip() else ""
 
 
 def _injected_text(chunks: Sequence[Chunk]) -> str:
@@ -141,33 +128,12 @@ def _injected_text(chunks: Sequence[Chunk]) -> str:
 
 
 def _call(chunk: ToolCallChunk) -> dict[str, Any]:
-    function = {"name": _tool_name(chunk.tool_name), "arguments": _arguments(chunk.input)}
+    function = {"name": tool_name(chunk.tool_name), "arguments": arguments_text(chunk.input)}
     return {"id": chunk.tool_call_id, "type": "function", "function": function}
 
 
-def _tool_name(called: str) -> str:
-    """Return the name a model called, which need not be one that a tool can have."""
-    return _NOT_IN_A_NAME.sub("_", called)[:_LONGEST_NAME] or "unknown"
-
-
-def _arguments(given: Any) -> str:
-    """Return arguments as the text of a JSON object, also where the model's own were none."""
-    if given is None or (isinstance(given, str) and not given.strip()):
-        return "{}"
-    written = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    with suppress(ValueError, RecursionError):
-        if isinstance(json.loads(written, parse_constant=_refuse), dict):
-            return written
-    return json.dumps({"invalid_arguments": written[:_HINT_LENGTH]}, ensure_ascii=False)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
 def _result(chunk: ToolResultChunk) -> dict[str, Any]:
-    content = chunk.content if chunk.content.strip() else _NO_OUTPUT
-    return {"role": "tool", "tool_call_id": chunk.tool_call_id, "content": content}
+    return {"role": "tool", "tool_call_id": chunk.tool_call_id, "content": result_text(chunk)}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
