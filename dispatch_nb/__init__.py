@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from . import prices
 from .engine.contracts import DispatchPolicy, ToolContext, ToolOutcome
 from .errors import DispatchError
 from .library import Store
@@ -23,6 +24,7 @@ __all__ = [
     "ToolContext",
     "ToolOutcome",
     "function_tool",
+    "prices",
 ]
 
 __version__ = version("dispatch_nb")

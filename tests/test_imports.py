@@ -20,6 +20,7 @@ ARROWS: dict[str, set[str]] = {
     "transcript": {"wire"},
     "engine": {"transcript", "wire"},
     "loop": set(),
+    "prices": set(),
     "providers": {"engine.contracts", "wire"},
     "tools": {"engine.contracts", "wire"},
     "store": {"transcript", "wire"},
@@ -50,7 +51,14 @@ ARROWS: dict[str, set[str]] = {
     },
     "library": {"compose", "frames", "store", "widget"},
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
-    "__init__": {"engine.contracts", "library", "providers.scripted", "tools.function", "widget"},
+    "__init__": {
+        "engine.contracts",
+        "library",
+        "prices",
+        "providers.scripted",
+        "tools.function",
+        "widget",
+    },
 }
 
 # What a room may name in annotations alone, because objects of it are passed in as arguments.
@@ -72,6 +80,7 @@ HOMES: dict[str, set[str]] = {
     "alembic": {"store"},
     "anywidget": {"widget"},
     "griffe": {"tools"},
+    "genai_prices": {"prices"},
     "httpx": {"providers"},
     "numpy": {"frames"},
     "pandas": {"frames", "library", "widget", "cli"},
