@@ -18,6 +18,7 @@ __all__ = [
     "ConversationRow",
     "ConversationSource",
     "EventRow",
+    "QueuedRow",
     "StepRow",
     "ToolApproval",
     "ToolCallRow",
@@ -171,6 +172,22 @@ class EventRow:
     at_us: int
     mono_us: int
     event: LiveEvent
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A text that no model has got yet; `queued_ms` is milliseconds since 1970.
+
+    The store assigns `position`, which grows in the order of typing. A text that is kept
+    waits for the person, any other one for a turn that runs.
+    """
+
+    conversation_id: str
+    queued_id: str
+    text: str
+    queued_ms: int
+    is_kept: bool = False
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

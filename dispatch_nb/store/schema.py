@@ -17,12 +17,13 @@ __all__ = [
     "event_segments",
     "events",
     "metadata",
+    "queued_texts",
     "steps",
     "tool_calls",
     "turns",
 ]
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -213,3 +214,15 @@ event_segments = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 """The events of sealed turns; those of a turn that runs are rows of `events`."""
+
+queued_texts = sa.Table(
+    "queued_texts",
+    metadata,
+    _conversation_id(primary_key=True),
+    sa.Column("queued_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("text", _FreeText, nullable=False),
+    sa.Column("queued_ms", sa.BigInteger, nullable=False),
+    sa.Column("is_kept", sa.Boolean, nullable=False),
+)
+"""What the person typed and no model has got yet: it waits for a turn, or is kept."""

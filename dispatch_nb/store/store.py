@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import sqlalchemy as sa
-
 from ..errors import StoreError
-from ..wire.conversation import (
-    ChatMessage,
-    ConversationHistoryResponse,
-    StoredChunk,
-    TurnMetrics,
-)
-from . import reads, writes
+from ..wire.conversation import ChatMessage, StoredChunk
+from . import queued, writes
 from .compaction import Compactor
 from .database import Database
-from .event_log import read_open_turns
 from .leases import Leases, Release, leases_of
 from .migrate import bring_up_to_date
 from .paths import prepare_file, resolve
+from .readable import ReadableStore
 from .rows import (
     ChunkSide,
     CommitStamp,
     ConversationRow,
     EventRow,
+    QueuedRow,
     StepRow,
     ToolCallRow,
     TurnRow,
@@ -51,7 +44,7 @@ _TURN_COLUMNS = frozenset(
 )
 
 
-class Store:
+class Store(ReadableStore):
     """Conversations on disk, in memory or on a database server; safe to use from any thread.
 
     Writes return a future that resolves once the write is committed, in the order in
@@ -92,11 +85,6 @@ class Store:
         self._close = weakref.finalize(self, _close, self._compactor, self._writer, self._leases)
 
     @property
-    def location(self) -> str:
-        """The path or address of the store, without any password."""
-        return self._database.location
-
-    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return not self._close.alive
@@ -132,15 +120,27 @@ class Store:
             lambda c: writes.update_conversation(c, conversation_id, columns, location)
         )
 
-    def append_events(self, conversation_id: str, rows: Sequence[EventRow]) -> Future[None]:
+    def append_events(
+        self, conversation_id: str, rows: Sequence[EventRow], *, delivered: Sequence[str] = ()
+    ) -> Future[None]:
         """Add events to the end of a conversation's log.
 
         The future raises StoreError, and nothing is stored, if the numbers do not
         continue the log: then another process is writing this conversation.
+
+        Parameters
+        ----------
+        delivered
+            The ids of queued texts that these events tell of: they leave the queue in the
+            same transaction, all of them or nothing is stored.
         """
-        rows = tuple(rows)
+        rows, delivered, location = tuple(rows), tuple(delivered), self.location
         if not rows:
             return self._writer.submit(lambda c: None)
+        if delivered:
+            return self._writer.submit(
+                lambda c: writes.deliver_events(c, conversation_id, rows, delivered, location)
+            )
         return self._writer.submit_part(self._append_events, (conversation_id, rows))
 
     def append_chunks(
@@ -195,6 +195,26 @@ class Store:
             )
         )
 
+    def queue_text(self, row: QueuedRow) -> Future[int]:
+        """Add a text that no model has got yet; the future gives its position."""
+        location = self.location
+        return self._writer.submit(lambda c: queued.insert_queued(c, row, location))
+
+    def edit_queued(self, conversation_id: str, queued_id: str, text: str) -> Future[bool]:
+        """Change a queued text; the future gives False if it is not there."""
+        return self._writer.submit(
+            lambda c: queued.edit_queued(c, conversation_id, queued_id, text)
+        )
+
+    def keep_queued(self, conversation_id: str, queued_ids: Sequence[str]) -> Future[None]:
+        """Mark queued texts as kept for the person."""
+        ids = tuple(queued_ids)
+        return self._writer.submit(lambda c: queued.keep_queued(c, conversation_id, ids))
+
+    def cancel_queued(self, conversation_id: str, queued_id: str) -> Future[None]:
+        """Take a queued text out; the future raises StoreError if it is not there."""
+        return self._writer.submit(lambda c: queued.drop_queued(c, conversation_id, [queued_id]))
+
     def begin_turn(self, row: TurnRow) -> Future[TurnRow]:
         """Add a turn; the future gives the row with the `turn_index` it got."""
         location = self.location
@@ -246,82 +266,6 @@ class Store:
         and after. The future gives how many events were compressed.
         """
         return self._compactor.submit(conversation_id)
-
-    def conversation(self, conversation_id: str) -> ConversationRow:
-        """Return a conversation; raises UnknownConversationError, naming the nearest ids."""
-        with self.connect() as connection:
-            return reads.conversation(connection, conversation_id, self.location)
-
-    def conversation_ids(self) -> list[str]:
-        """Return the id of every conversation, newest activity first."""
-        with self.connect() as connection:
-            return reads.conversation_ids(connection)
-
-    def list_conversations(self) -> list[ConversationRow]:
-        """Return every conversation, newest activity first."""
-        with self.connect() as connection:
-            return reads.list_conversations(connection)
-
-    def last_n(self, conversation_id: str) -> int:
-        """Return the number of the newest event, 0 if there is none yet."""
-        return self.conversation(conversation_id).last_n
-
-    def history(
-        self,
-        conversation_id: str,
-        since_seq: int = 0,
-        before_seq: int | None = None,
-        limit: int | None = None,
-    ) -> ConversationHistoryResponse:
-        """Return committed chunks, ascending by `seq`, in time that depends on their number only.
-
-        Parameters
-        ----------
-        since_seq, before_seq
-            ``since_seq < seq < before_seq``; a bound out of range counts as absent
-            (turn contract, section 7.5).
-        limit
-            How many to return at most: the newest ones.
-
-        Returns
-        -------
-        ConversationHistoryResponse
-            `latest_seq` is the last chunk's `seq`, or `since_seq` when there is none
-            (HTTP contract, section 3).
-        """
-        with self.connect() as connection:
-            return reads.history(connection, conversation_id, since_seq, before_seq, limit)
-
-    def messages(self, conversation_id: str) -> list[ChatMessage]:
-        """Return all messages with the borders they were stored with; nothing is repaired."""
-        with self.connect() as connection:
-            return reads.messages(connection, conversation_id)
-
-    def events(
-        self, conversation_id: str, since_n: int = 0, turn_id: str | None = None
-    ) -> list[EventRow]:
-        """Return the event log after event `since_n`, of one turn or of all."""
-        with self.connect() as connection:
-            return reads.events(connection, conversation_id, since_n, turn_id)
-
-    def open_turns(self, conversation_id: str) -> list[str]:
-        """Return the ids of the turns whose events have no end yet, in the order they began."""
-        with self.connect() as connection:
-            return read_open_turns(connection, conversation_id)
-
-    def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
-        """Return usage and timing of the sealed turns, in turn order."""
-        with self.connect() as connection:
-            return reads.turn_metrics(connection, conversation_id)
-
-    @contextmanager
-    def connect(self) -> Iterator[sa.Connection]:
-        """Give a connection for reading, whose queries all see the same moment.
-
-        Do not wait for a write inside: a store in memory has this one connection only.
-        """
-        with self._database.read() as connection:
-            yield connection
 
 
 def _close(compactor: Compactor, writer: Writer, leases: Leases) -> None:

@@ -20,6 +20,7 @@ from . import schema
 from .chunk_rows import ChunkPlacement, chunk_rows, tool_call_rows
 from .event_rows import NewEnd, insert_events, move_ends
 from .failures import unknown_conversation
+from .queued import drop_queued
 from .rows import (
     ChunkSide,
     CommitStamp,
@@ -35,6 +36,7 @@ __all__ = [
     "append_events",
     "begin_turn",
     "create_conversation",
+    "deliver_events",
     "finish_turn",
     "mark_interrupted",
     "save_step",
@@ -121,6 +123,18 @@ def append_events(
     insert_events(
         connection, [(conversation_id, row) for conversation_id, rows in parts for row in rows]
     )
+
+
+def deliver_events(
+    connection: sa.Connection,
+    conversation_id: str,
+    rows: Sequence[EventRow],
+    queued_ids: Sequence[str],
+    location: str,
+) -> None:
+    """Add events that tell of queued texts, and take these out of the queue."""
+    append_events(connection, [(conversation_id, rows)], location)
+    drop_queued(connection, conversation_id, queued_ids)
 
 
 def append_chunks(

@@ -1,0 +1,109 @@
+"""What a store gives to those who only read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from ..wire.conversation import ChatMessage, ConversationHistoryResponse, TurnMetrics
+from . import reads
+from .database import Database
+from .event_log import read_open_turns
+from .queued import read_queued
+from .rows import ConversationRow, EventRow, QueuedRow
+
+__all__ = ["ReadableStore"]
+
+
+class ReadableStore:
+    """The reads of a store: each sees what was committed at one moment."""
+
+    _database: Database
+
+    @property
+    def location(self) -> str:
+        """The path or address of the store, without any password."""
+        return self._database.location
+
+    def conversation(self, conversation_id: str) -> ConversationRow:
+        """Return a conversation; raises UnknownConversationError, naming the nearest ids."""
+        with self.connect() as connection:
+            return reads.conversation(connection, conversation_id, self.location)
+
+    def conversation_ids(self) -> list[str]:
+        """Return the id of every conversation, newest activity first."""
+        with self.connect() as connection:
+            return reads.conversation_ids(connection)
+
+    def list_conversations(self) -> list[ConversationRow]:
+        """Return every conversation, newest activity first."""
+        with self.connect() as connection:
+            return reads.list_conversations(connection)
+
+    def last_n(self, conversation_id: str) -> int:
+        """Return the number of the newest event, 0 if there is none yet."""
+        return self.conversation(conversation_id).last_n
+
+    def history(
+        self,
+        conversation_id: str,
+        since_seq: int = 0,
+        before_seq: int | None = None,
+        limit: int | None = None,
+    ) -> ConversationHistoryResponse:
+        """Return committed chunks, ascending by `seq`, in time that depends on their number only.
+
+        Parameters
+        ----------
+        since_seq, before_seq
+            ``since_seq < seq < before_seq``; a bound out of range counts as absent
+            (turn contract, section 7.5).
+        limit
+            How many to return at most: the newest ones.
+
+        Returns
+        -------
+        ConversationHistoryResponse
+            `latest_seq` is the last chunk's `seq`, or `since_seq` when there is none
+            (HTTP contract, section 3).
+        """
+        with self.connect() as connection:
+            return reads.history(connection, conversation_id, since_seq, before_seq, limit)
+
+    def messages(self, conversation_id: str) -> list[ChatMessage]:
+        """Return all messages with the borders they were stored with; nothing is repaired."""
+        with self.connect() as connection:
+            return reads.messages(connection, conversation_id)
+
+    def events(
+        self, conversation_id: str, since_n: int = 0, turn_id: str | None = None
+    ) -> list[EventRow]:
+        """Return the event log after event `since_n`, of one turn or of all."""
+        with self.connect() as connection:
+            return reads.events(connection, conversation_id, since_n, turn_id)
+
+    def open_turns(self, conversation_id: str) -> list[str]:
+        """Return the ids of the turns whose events have no end yet, in the order they began."""
+        with self.connect() as connection:
+            return read_open_turns(connection, conversation_id)
+
+    def queued(self, conversation_id: str) -> list[QueuedRow]:
+        """Return what was typed and no model has got yet, in the order of typing."""
+        with self.connect() as connection:
+            return read_queued(connection, conversation_id)
+
+    def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
+        """Return usage and timing of the sealed turns, in turn order."""
+        with self.connect() as connection:
+            return reads.turn_metrics(connection, conversation_id)
+
+    @contextmanager
+    def connect(self) -> Iterator[sa.Connection]:
+        """Give a connection for reading, whose queries all see the same moment.
+
+        Do not wait for a write inside: a store in memory has this one connection only.
+        """
+        with self._database.read() as connection:
+            yield connection
