@@ -13,6 +13,7 @@
     ├── ToolError              a function that cannot become a tool (also a TypeError)
     ├── ProviderConnectionError    a provider's stream broke off
     │   └── ProviderUnreachableError   no connection to a provider was made
+    ├── ProviderDataError      a provider sent what cannot be read
     ├── StoreError             the store cannot be opened, read or written
     │   ├── StoreVersionError      the file was written by a newer version
     │   └── UnknownConversationError   no conversation with that id (also a KeyError)
@@ -30,6 +31,7 @@ __all__ = [
     "MessageError",
     "ModelError",
     "ProviderConnectionError",
+    "ProviderDataError",
     "ProviderUnreachableError",
     "SettingError",
     "StoreError",
@@ -85,6 +87,10 @@ class ProviderConnectionError(DispatchError):
 
 class ProviderUnreachableError(ProviderConnectionError):
     """No connection to a provider was made: not one byte went to it."""
+
+
+class ProviderDataError(DispatchError):
+    """A provider sent what cannot be read; asking again would give the same."""
 
 
 class StoreError(DispatchError):

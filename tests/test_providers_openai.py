@@ -20,6 +20,7 @@ from dispatch_nb.engine.contracts import (
     UsageReport,
 )
 from dispatch_nb.providers import OpenAIProvider
+from dispatch_nb.providers.http import Timeouts
 from dispatch_nb.wire.conversation import Usage
 from tests.providers_parts import ask, calls_of, text_of, user
 from tests.raw_server import delta, serving, sse
@@ -268,7 +269,7 @@ async def test_a_refused_connection_names_the_address_and_what_to_check() -> Non
 
 async def test_a_server_that_falls_silent_is_a_failure() -> None:
     with serving([sse(delta(content="a"))], hold=True) as server:
-        provider = OpenAIProvider("m", base_url=server.base_url, silence_seconds=0.2)
+        provider = OpenAIProvider("m", base_url=server.base_url, timeouts=Timeouts(between=0.2))
         events = await ask(provider, "hi")
         assert await asyncio.to_thread(server.client_gone.wait, 10)
     assert text_of(events) == "a"

@@ -9,9 +9,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..engine.contracts import (
+    Failure,
     Finish,
     ProviderEvent,
     ReasoningDelta,
@@ -68,23 +69,23 @@ class ChunkReader:
 
     `feed` gives what each frame adds; `close` gives what is known only at the end: calls
     that no finish reason completed, usage (the last that was sent, once) and the finish.
-    After an error in the stream `failed` is true, and the answer is over.
     """
 
+    kind: ClassVar[str] = "a chat completion"
+
     def __init__(self) -> None:
-        self.failed = False
         self._calls: dict[int, _Gathered] = {}
         self._latest: _Gathered | None = None
         self._usage: Mapping[str, Any] | None = None
         self._finish: str | None = None
 
     @property
-    def finished(self) -> bool:
-        """Whether the server named a finish reason."""
-        return self._finish is not None
+    def ended(self) -> bool:
+        """Never: usage may come after the finish reason, until the end mark."""
+        return False
 
-    def feed(self, frame: Mapping[str, Any], *, is_error: bool = False) -> list[ProviderEvent]:
-        """Return the events of one frame; `is_error` for a frame that is an error as a whole."""
+    def feed(self, frame: Mapping[str, Any], event: str = "") -> list[ProviderEvent]:
+        """Return the events of one frame, whose name is `event`."""
         usage = frame.get("usage") or _mapping(frame.get("x_groq")).get("usage")
         if isinstance(usage, Mapping):
             self._usage = usage
@@ -94,19 +95,33 @@ class ChunkReader:
             # Only the first of several alternative answers is shown.
             if isinstance(choice, Mapping) and choice.get("index", 0) in (0, None):
                 events += self._choice(choice)
-        if is_error or frame.get("error") or frame.get("object") == "error":
-            self.failed = True
+        if event == "error" or frame.get("error") or frame.get("object") == "error":
             events += [*self._usage_report(), stream_failure(frame)]
         return events
 
-    def close(self) -> list[ProviderEvent]:
-        """Return the events that complete the answer."""
+    def close(self, *, marked: bool) -> list[ProviderEvent] | None:
+        """Return the events that complete the answer; `marked` if ``[DONE]`` has come.
+
+        None if there was neither the mark nor a finish reason. Some servers leave out one
+        of them.
+        """
+        if not marked and self._finish is None:
+            return None
         events = [*self._take_calls(), *self._usage_report()]
         return events if self._finish is None else [*events, Finish(self._finish)]
 
     def usage(self) -> list[ProviderEvent]:
         """Return only the usage: what is left to say of an answer that broke off."""
         return self._usage_report()
+
+    def whole(self, data: Mapping[str, Any]) -> list[ProviderEvent] | None:
+        """Return the events of an answer that was not streamed, None if it is none."""
+        if not (data.get("choices") or data.get("error")):
+            return None
+        events = self.feed(data)
+        if events and isinstance(events[-1], Failure):
+            return events
+        return events + (self.close(marked=True) or [])
 
     def _choice(self, choice: Mapping[str, Any]) -> list[ProviderEvent]:
         # Some servers send the whole message beside each delta: it must not count twice.

@@ -5,19 +5,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import math
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from ..errors import ModelError, ProviderConnectionError, ProviderUnreachableError
 
-__all__ = ["Response", "checked_base_url", "post"]
+__all__ = ["Response", "Timeouts", "checked_base_url", "post"]
 
-CONNECT_SECONDS = 10.0
+_LONGEST_TEXT = 1 << 20  # bytes of an error page that are read at most
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a request may take, in seconds.
+
+    Parameters
+    ----------
+    connect
+        Until the connection stands.
+    first_byte
+        From there until the first byte of the answer: a long prompt takes its time.
+    between
+        From one piece of the answer to the next.
+    total
+        From the request to the end of the answer, however steadily it comes.
+    """
+
+    connect: float = 10.0
+    first_byte: float = 300.0
+    between: float = 300.0
+    total: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +49,18 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: AsyncIterator[bytes]
+    body: AsyncGenerator[bytes]
 
     async def text(self) -> str:
-        """Return the whole body as text."""
-        return b"".join([piece async for piece in self.body]).decode("utf-8", "replace")
+        """Return the body as text: no more of it than any error page has."""
+        pieces, size = [], 0
+        async with contextlib.aclosing(self.body) as body:
+            async for piece in body:
+                pieces.append(piece)
+                size += len(piece)
+                if size >= _LONGEST_TEXT:
+                    break
+        return b"".join(pieces)[:_LONGEST_TEXT].decode("utf-8", "replace")
 
 
 def checked_base_url(base_url: str) -> str:
@@ -55,7 +85,7 @@ def checked_base_url(base_url: str) -> str:
 
 @contextlib.asynccontextmanager
 async def post(
-    url: str, *, headers: Mapping[str, str], json: Any, silence_seconds: float
+    url: str, *, headers: Mapping[str, str], json: Any, timeouts: Timeouts
 ) -> AsyncIterator[Response]:
     """Send one request on a connection of its own and hold it open until the block ends.
 
@@ -65,39 +95,92 @@ async def post(
     Raises
     ------
     ProviderConnectionError
-        If there is no connection, no answer, or the body breaks off or falls silent for
-        `silence_seconds`.
+        If there is no connection, no answer, or the body breaks off or takes longer than
+        `timeouts` allow.
     """
-    timeout = httpx.Timeout(silence_seconds, connect=CONNECT_SECONDS)
     limits = httpx.Limits(max_keepalive_connections=0)
     # Loading certificates takes long enough to stall every other turn on the loop.
     tls = await asyncio.to_thread(_tls)
+    clock = _Clock(url, timeouts)
     started = False
     try:
-        async with (
-            # A proxy of the environment must not be asked for an address of this machine.
-            httpx.AsyncClient(
-                timeout=timeout, limits=limits, verify=tls, trust_env=not _is_local(url)
-            ) as client,
-            client.stream("POST", url, headers=dict(headers), json=json) as response,
-        ):
+        # A proxy of the environment must not be asked for an address of this machine.
+        async with httpx.AsyncClient(
+            timeout=httpx.Timeout(None, connect=timeouts.connect),
+            limits=limits,
+            verify=tls,
+            trust_env=not _is_local(url),
+        ) as client:
+            request = client.build_request("POST", url, headers=dict(headers), json=json)
+            async with clock.first_byte():
+                response = await client.send(request, stream=True)
             started = True
-            # Keys in small letters, as httpx gives them.
-            yield Response(response.status_code, dict(response.headers), response.aiter_bytes())
+            try:
+                body = _body(response, clock)
+                async with contextlib.aclosing(body):
+                    # Keys in small letters, as httpx gives them.
+                    yield Response(response.status_code, dict(response.headers), body)
+            finally:
+                await response.aclose()
     except httpx.ConnectTimeout as error:
         raise ProviderUnreachableError(
-            f"{url} did not accept a connection within {CONNECT_SECONDS:.0f} s. "
+            f"{url} did not accept a connection within {timeouts.connect:g} s. "
             "Check base_url and the network."
         ) from error
     except httpx.ConnectError as error:
         raise ProviderUnreachableError(
             f"No connection to {url} ({error}). Check that the server runs, and base_url."
         ) from error
-    except httpx.TimeoutException as error:
-        raise ProviderConnectionError(f"{url} sent nothing for {silence_seconds:g} s.") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         what = "broke off before the answer was complete" if started else "closed without an answer"
         raise ProviderConnectionError(f"{url}: the connection {what} ({error}).") from error
+
+
+class _Clock:
+    """Watches over the waits of one request, which begins when this is made."""
+
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
+        self._url = url
+        self._timeouts = timeouts
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+
+    def first_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Allow the body of the block the wait for the answer's first byte."""
+        wait = self._timeouts.connect + self._timeouts.first_byte
+        said = f"{self._url} sent nothing within {self._timeouts.first_byte:g} s."
+        return self._until(self._started + wait, said)
+
+    def next_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Allow the body of the block the wait between two pieces."""
+        said = f"{self._url} sent nothing for {self._timeouts.between:g} s."
+        return self._until(self._loop.time() + self._timeouts.between, said)
+
+    @contextlib.asynccontextmanager
+    async def _until(self, moment: float, said: str) -> AsyncIterator[None]:
+        last = self._started + self._timeouts.total
+        if last < moment:
+            total = f"{self._timeouts.total:g} s"
+            moment, said = last, f"{self._url} was not done with its answer after {total}."
+        try:
+            async with asyncio.timeout_at(moment if math.isfinite(moment) else None):
+                yield
+        except TimeoutError as error:
+            raise ProviderConnectionError(said) from error
+
+
+async def _body(response: httpx.Response, clock: _Clock) -> AsyncGenerator[bytes]:
+    received = cast(AsyncGenerator[bytes], response.aiter_bytes())
+    async with contextlib.aclosing(received) as pieces:
+        wait = clock.first_byte
+        while True:
+            try:
+                async with wait():
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            wait = clock.next_byte
+            yield piece
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 __all__ = ["ServerSentEvent", "SseDecoder"]
 
@@ -26,6 +27,9 @@ class ServerSentEvent:
 
 class SseDecoder:
     """Turns the bytes of one response into events; give it every piece, then `flush`."""
+
+    whole_marks: ClassVar[bytes] = b"{[<"
+    heads: ClassVar[tuple[bytes, ...]] = (b":", b"data", b"event", b"id", b"retry")
 
     def __init__(self) -> None:
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
