@@ -31,7 +31,12 @@ from ..engine.contracts import (
 from ..store.rows import ChunkSide, EventRow, StepRow, ToolCallRow
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, Usage
-from ..wire.extensions import ToolSettledEvent
+from ..wire.extensions import (
+    ChunkDetail,
+    ChunkDetailEvent,
+    PromptImagesEvent,
+    ToolSettledEvent,
+)
 
 __all__ = ["Recorder"]
 
@@ -49,6 +54,7 @@ class _Request:
     usage: Usage | None = None
     raw_usage: dict[str, object] | None = None
     failure: Failure | None = None
+    info: AnswerInfo = field(default_factory=AnswerInfo)
 
 
 @dataclass
@@ -57,6 +63,7 @@ class _Side:
     started_us: int
     completed_us: int
     delta_count: int
+    detail: ChunkDetail | None = None
 
 
 @dataclass
@@ -101,6 +108,11 @@ class Recorder:
                 self._delta("thinking", at)
             case e.UserMessageEvent() | e.SteeringEvent() | e.ErrorEvent():
                 self._whole(event.type, at)
+            case PromptImagesEvent(images=images):
+                for _ in images:
+                    self._whole("image", at)
+            case ChunkDetailEvent():
+                self._detailed(event, at)
             case e.ToolCallEvent():
                 self._whole("tool-call", at)
                 self._calls[event.tool_call_id] = ToolCallRow(
@@ -138,6 +150,7 @@ class Recorder:
                 started_us=side.started_us,
                 completed_us=side.completed_us,
                 delta_count=side.delta_count,
+                detail=side.detail,
             )
             for side in taken
         ]
@@ -160,6 +173,8 @@ class Recorder:
             attempt=request.attempt,
             provider_name=self.model.partition(":")[0],
             request_model=self.options.model or self.model,
+            response_model=request.info.response_model,
+            response_id=request.info.response_id,
             finish_reason=finish,
             raw_finish_reason=request.reason,
             is_streaming=True,
@@ -215,8 +230,10 @@ class Recorder:
                 request.reason = event.reason
             case Failure():
                 request.failure = event
-            case Detail() | AnswerInfo():
-                pass
+            case AnswerInfo():
+                request.info = event
+            case Detail():
+                pass  # its event tells of it
 
     def ended(self) -> None:
         """Note that a provider's stream has ended, however it did."""
@@ -234,6 +251,14 @@ class Recorder:
 
     def _whole(self, kind: str, at: int) -> None:
         self._sides.append(_Side(kind, at, at, 0))
+        self._open = False
+
+    def _detailed(self, event: ChunkDetailEvent, at: int) -> None:
+        if event.alone or not self._open or not self._sides or self._sides[-1].kind != event.kind:
+            self._sides.append(_Side(event.kind, at, at, 0))
+        if event.data is not MISSING:
+            detail = ChunkDetail(provider=event.provider, data=event.data)
+            self._sides[-1].detail = detail
         self._open = False
 
     def _settled(self, event: ToolSettledEvent, at: int) -> None:

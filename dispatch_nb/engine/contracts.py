@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..wire.base import Json
 from ..wire.conversation import ChatMessage, ReasoningEffort, Usage
 from ..wire.extensions import LiveEvent
 
@@ -89,8 +88,9 @@ class UsageReport:
     """The tokens of one request; exactly one a request, with its final counts.
 
     It comes before `Finish`, or before the `Failure` that ends a broken request: the counts
-    are a lower bound then. `reasoning_tokens` are a part of `usage.output_tokens`, and `raw`
-    is the provider's own words for all of it.
+    are a lower bound then, and they stand, so that the request is not tried again.
+    `reasoning_tokens` are a part of `usage.output_tokens`, and `raw` is the provider's own
+    words for all of it.
     """
 
     usage: Usage
@@ -100,14 +100,14 @@ class UsageReport:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What the API wants back, byte for byte, with the block that has just streamed.
+    """JSON that the API wants back, byte for byte, with the block that has just streamed.
 
     Examples are Anthropic's signature of its thinking and the reasoning items of OpenAI's
     Responses. It ends the block of this `kind` that is open. With `alone`, and wherever
     no such block is open, an empty chunk of its own carries it: redacted thinking.
     """
 
-    data: Json
+    data: Any
     kind: Literal["thinking", "text"] = "thinking"
     alone: bool = False
 

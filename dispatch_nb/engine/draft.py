@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..wire.conversation import Chunk, TextChunk, ThinkingChunk, ToolCallChunk
+from ..wire.conversation import ChatMessage, Chunk, TextChunk, ThinkingChunk, ToolCallChunk
+from ..wire.extensions import ChunkDetail, PromptMessage
 from .contracts import ToolCall
 
 __all__ = ["Draft", "call_chunk"]
@@ -19,6 +20,7 @@ class Draft:
 
     def __init__(self) -> None:
         self._chunks: list[Chunk] = []
+        self._details: dict[int, ChunkDetail] = {}
         self._open: type[TextChunk] | type[ThinkingChunk] | None = None
         self._parts: list[str] = []
 
@@ -34,10 +36,25 @@ class Draft:
         self._flush()
         self._chunks.append(chunk)
 
-    def chunks(self) -> list[Chunk]:
-        """Return the chunks so far, the open one included."""
+    def end(
+        self, kind: type[TextChunk] | type[ThinkingChunk], detail: ChunkDetail, *, alone: bool
+    ) -> None:
+        """End the open chunk with its detail; an empty one has it if there is none, or `alone`."""
+        if alone or self._open is not kind:
+            self._flush()
+            self._open = kind
         self._flush()
-        return list(self._chunks)
+        self._details[len(self._chunks) - 1] = detail
+
+    def message(self) -> ChatMessage | None:
+        """Return the message so far, the open chunk included; None if there is nothing."""
+        self._flush()
+        if not self._chunks:
+            return None
+        chunks = list(self._chunks)
+        if not self._details:
+            return ChatMessage(role="assistant", chunks=chunks)
+        return PromptMessage(role="assistant", chunks=chunks, details=dict(self._details))
 
     def _flush(self) -> None:
         if self._open is not None:

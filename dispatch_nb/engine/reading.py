@@ -15,7 +15,6 @@ from pydantic import MISSING
 
 from ..wire.conversation import (
     ChatMessage,
-    Chunk,
     ErrorChunk,
     TextChunk,
     ThinkingChunk,
@@ -29,6 +28,7 @@ from ..wire.events import (
     ToolCallEvent,
     UsageEvent,
 )
+from ..wire.extensions import ChunkDetail, ChunkDetailEvent
 from .contracts import (
     AbortSignal,
     AnswerInfo,
@@ -100,9 +100,9 @@ class AnswerReader:
         self.reason = "stop"
         self.first_token_ms: float | None = None
 
-    def chunks(self) -> list[Chunk]:
-        """Return the assistant's chunks so far."""
-        return self._draft.chunks()
+    def message(self) -> ChatMessage | None:
+        """Return the assistant's message so far."""
+        return self._draft.message()
 
     async def read(self) -> None:
         """Read to the end of the answer, to a failure that is final, or to an abort."""
@@ -165,8 +165,11 @@ class AnswerReader:
                 self._take_usage(usage)
             case Finish(reason):
                 self.reason = reason
-            case Detail() | AnswerInfo():
-                pass
+            case Detail():
+                self._has_content = True
+                self._take_detail(event)
+            case AnswerInfo():
+                pass  # the caller's recorder keeps it
             case _:
                 assert_never(event)
 
@@ -182,6 +185,21 @@ class AnswerReader:
         # The event's text, not the provider's: the watchers' transcript is made of it.
         self._draft.extend(TextChunk if is_text else ThinkingChunk, live.delta)
         self._turn.emit(live)
+
+    def _take_detail(self, detail: Detail) -> None:
+        kept = ChunkDetail(provider=self._turn.provider.id, data=detail.data)
+        kind = TextChunk if detail.kind == "text" else ThinkingChunk
+        self._draft.end(kind, kept, alone=detail.alone)
+        self._turn.emit(
+            ChunkDetailEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                kind=detail.kind,
+                alone=detail.alone,
+                provider=kept.provider,
+                data=kept.data,
+            )
+        )
 
     def _take_call(self, call: ToolCall) -> None:
         chunk = call_chunk(call, self._step_id)

@@ -67,8 +67,8 @@ async def run_step(
             for call in reader.calls:
                 dispatcher.submit(call)
         messages: list[ChatMessage] = []
-        if chunks := reader.chunks():
-            messages.append(ChatMessage(role="assistant", chunks=chunks))
+        if (said := reader.message()) is not None:
+            messages.append(said)
         for position, call in enumerate(reader.calls):
             settled = await dispatcher.result(position)
             messages.append(_report_result(turn, step_id, call, settled))

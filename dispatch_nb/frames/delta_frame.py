@@ -22,7 +22,12 @@ __all__ = ["deltas_frame"]
 
 _COMMITTED = "nb.chunks-committed"
 _CLOSING = ("done", "turn-sealed", _COMMITTED)
-_BUILDING = ("user-message", "steering", *DELTA_TYPES, "tool-call", "tool-result", "error")
+_IMAGES = "nb.prompt-images"
+_DETAIL = "nb.chunk-detail"
+_BUILDING = (
+    *("user-message", "steering", _IMAGES, *DELTA_TYPES, _DETAIL),
+    *("tool-call", "tool-result", "error"),
+)
 
 _KEPT = frozenset((*_BUILDING, *_CLOSING))
 
@@ -64,6 +69,9 @@ def deltas_frame(
         "mono_us": [line.mono_us for line, _ in kept],
     }
     events = _table(read, TEXT, TEXT, TEXT, INTEGER, INTEGER)
+    builds: list[Any] = [len(event["images"]) if "images" in event else 1 for event in parsed]
+    events["builds"] = pd.Series(builds, dtype="int64")
+    events["goes_on_with"] = typed([_continued(event) for event in parsed], TEXT)
     events["chunk"] = _chunk_numbers(events)
     is_delta = events["type"].isin(DELTA_TYPES)
     deltas = events[is_delta].assign(
@@ -102,13 +110,22 @@ def _table(columns: Columns, *dtypes: str) -> pd.DataFrame:
 def _chunk_numbers(events: pd.DataFrame) -> Series:
     """Return the number, from 1, of the chunk that each event builds in its turn.
 
-    A delta goes on with the chunk of the event before it when that is of its own kind.
+    A delta goes on with the chunk of the event before it when that is of its own kind, and
+    so does what ends such a chunk.
     """
     kind = events["type"]
     before = kind.groupby(events["turn_id"], sort=False).shift()
-    goes_on = kind.isin(DELTA_TYPES) & (kind == before).fillna(False)
-    begins = kind.isin(_BUILDING) & ~goes_on
-    return begins.groupby(events["turn_id"], sort=False).cumsum().astype("Int64")
+    goes_on = (events["goes_on_with"] == before).fillna(False)
+    begun = (kind.isin(_BUILDING) & ~goes_on).astype("int64") * events["builds"]
+    return begun.groupby(events["turn_id"], sort=False).cumsum().astype("Int64")
+
+
+def _continued(event: dict[str, Any]) -> str:
+    """Return the type of the deltas whose chunk this event may go on with."""
+    if event["type"] == _DETAIL:
+        delta = "text-delta" if event["kind"] == "text" else "reasoning-delta"
+        return "" if event["alone"] else delta
+    return event["type"] if event["type"] in DELTA_TYPES else ""
 
 
 def _seq_numbers(commits: list[dict[str, Any]], upto: int) -> pd.DataFrame:

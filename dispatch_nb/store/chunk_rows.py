@@ -69,6 +69,7 @@ def chunk_rows(
                     "completed_us": side.completed_us,
                     "delta_count": side.delta_count,
                     "is_interrupted": side.is_interrupted,
+                    "detail_json": side.detail.to_json() if side.detail else None,
                 }
             )
     return values, stored

@@ -17,6 +17,7 @@ from ..wire.conversation import (
     TurnMetrics,
     Usage,
 )
+from ..wire.extensions import ChunkDetail, PromptMessage
 from ..wire.parse import parse_chunk, parse_history_response, parse_live_event
 from . import schema
 from .event_log import read_event_lines
@@ -104,7 +105,9 @@ def _history_query(has_before: bool, has_limit: bool) -> sa.Executable:
 def messages(connection: sa.Connection, conversation_id: str) -> list[ChatMessage]:
     """Return the messages of a conversation with the borders they were stored with."""
     rows = connection.execute(
-        sa.select(_chunks.c.message_index, _chunks.c.role, _chunks.c.chunk_json)
+        sa.select(
+            _chunks.c.message_index, _chunks.c.role, _chunks.c.chunk_json, _chunks.c.detail_json
+        )
         .where(_chunks.c.conversation_id == conversation_id)
         .order_by(_chunks.c.seq)
     )
@@ -112,7 +115,17 @@ def messages(connection: sa.Connection, conversation_id: str) -> list[ChatMessag
     for _, group in groupby(rows, key=attrgetter("message_index")):
         members = list(group)
         chunks = [parse_chunk(row.chunk_json) for row in members]
-        rebuilt.append(ChatMessage(role=members[0].role, chunks=chunks))
+        details = {
+            index: ChunkDetail.model_validate_json(row.detail_json)
+            for index, row in enumerate(members)
+            if row.detail_json is not None
+        }
+        role = members[0].role
+        rebuilt.append(
+            PromptMessage(role=role, chunks=chunks, details=details)
+            if details
+            else ChatMessage(role=role, chunks=chunks)
+        )
     return rebuilt
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..wire.extensions import LiveEvent
+from ..wire.extensions import ChunkDetail, LiveEvent
 
 __all__ = [
     "ChunkSide",
@@ -201,9 +201,13 @@ class CommitStamp:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSide:
-    """What is known of a chunk beside the contract's fields."""
+    """What is known of a chunk beside the contract's fields.
+
+    `detail` is what the API that made the chunk wants back with it.
+    """
 
     started_us: int | None = None
     completed_us: int | None = None
     delta_count: int | None = None
     is_interrupted: bool = False
+    detail: ChunkDetail | None = None

@@ -16,6 +16,7 @@ __all__ = [
     "conversations",
     "event_segments",
     "events",
+    "images",
     "metadata",
     "queued_texts",
     "steps",
@@ -23,7 +24,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -165,6 +166,7 @@ chunks = sa.Table(
     sa.Column("completed_us", sa.BigInteger),
     sa.Column("delta_count", sa.Integer),
     sa.Column("is_interrupted", sa.Boolean, nullable=False),
+    sa.Column("detail_json", sa.Text),
 )
 
 tool_calls = sa.Table(
@@ -226,3 +228,12 @@ queued_texts = sa.Table(
     sa.Column("is_kept", sa.Boolean, nullable=False),
 )
 """What the person typed and no model has got yet: it waits for a turn, or is kept."""
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("mime_type", sa.Text, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+"""Every image of a person's messages, once, by the SHA-256 of its bytes."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..wire.conversation import StoredChunk
 from ..wire.extensions import LiveEvent
 from ..wire.view import AccumulatingChunk, ProvisionalChunk, SnapshotMessage, TranscriptSnapshot
+from .additions import add_images, end_block
 from .commit import commit_chunks
 from .extensions import ExtensionState, fold_extension, initial_extensions
 from .history import merge_loaded
@@ -47,6 +48,10 @@ def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
     match event.type:
         case "nb.chunks-committed":
             transcript = commit_chunks(transcript, event)
+        case "nb.prompt-images":
+            transcript = add_images(transcript, event)
+        case "nb.chunk-detail":
+            transcript = end_block(transcript, event)
         case "nb.tool-settled":
             extensions = fold_extension(extensions, event)
         case _:

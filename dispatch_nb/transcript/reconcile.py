@@ -20,6 +20,7 @@ from ..wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
+from ..wire.extensions import ChunkDetail, PromptMessage
 
 __all__ = ["INTERRUPTED", "LONGEST_CALL_ID", "reconcile"]
 
@@ -45,7 +46,8 @@ def reconcile(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     Each message with tool calls is followed by their results in call order, one message
     per result: the stored one, or an error that stands for it. An id that is blank, too
     long or used before is replaced, in call and result alike. Results without a call,
-    error chunks, and assistant messages that say nothing are left out.
+    error chunks, and assistant messages that say nothing are left out. Details stay with
+    their chunks.
 
     A history and its beginning are repaired alike, and a repaired one stays as it is: what
     a provider has cached of a conversation stays valid while it grows.
@@ -114,14 +116,22 @@ def _unused_id(position: int, used: set[str]) -> str:
 
 def _sendable(message: ChatMessage, calls: list[_Call]) -> ChatMessage | None:
     ids = iter([call.sent_id for call in calls])
-    chunks: list[Chunk] = [
-        _with_id(chunk, next(ids)) if isinstance(chunk, ToolCallChunk) else chunk
-        for chunk in message.chunks
-        if not isinstance(chunk, ErrorChunk)
-    ]
-    if not any(map(_says_something, chunks)):
+    known = message.details if isinstance(message, PromptMessage) else {}
+    chunks: list[Chunk] = []
+    details: dict[int, ChunkDetail] = {}
+    for index, chunk in enumerate(message.chunks):
+        if isinstance(chunk, ErrorChunk):
+            continue
+        if index in known:
+            details[len(chunks)] = known[index]
+        chunks.append(_with_id(chunk, next(ids)) if isinstance(chunk, ToolCallChunk) else chunk)
+    if not details and not any(map(_says_something, chunks)):
         return None
-    return message if chunks == message.chunks else ChatMessage(role="assistant", chunks=chunks)
+    if chunks == message.chunks:
+        return message
+    if not details:
+        return ChatMessage(role="assistant", chunks=chunks)
+    return PromptMessage(role="assistant", chunks=chunks, details=details)
 
 
 def _says_something(chunk: Chunk) -> bool:

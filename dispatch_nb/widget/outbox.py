@@ -12,10 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from pydantic import MISSING
+
 from ..store.rows import EventRow
 from ..transcript.coalesce import join_deltas
 from ..transcript.live import LiveState, to_snapshot
 from ..wire.base import WireModel
+from ..wire.extensions import ChunkDetailEvent, LiveEvent
 from ..wire.view import EventsMessage
 
 __all__ = ["Outbox"]
@@ -104,9 +107,16 @@ class Outbox:
             EventsMessage(
                 from_=rows[0].n,
                 upto=rows[-1].n,
-                events=join_deltas([row.event for row in rows]),
+                events=join_deltas([_for_views(row.event) for row in rows]),
             )
         )
         self._unpainted.append(rows[-1].n)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._flush)
+
+
+def _for_views(event: LiveEvent) -> LiveEvent:
+    """Return an event without what only its provider can read."""
+    if isinstance(event, ChunkDetailEvent):
+        return event.model_copy(update={"data": MISSING})
+    return event

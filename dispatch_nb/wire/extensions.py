@@ -12,14 +12,16 @@ from typing import Annotated, Literal
 from pydantic import MISSING, Field
 
 from .base import Json, Number, Text, WireModel
-from .conversation import ChatMessage
+from .conversation import ChatMessage, ImageChunk
 from .events import AgentEvent, TurnEvent
 
 __all__ = [
     "ChunkDetail",
+    "ChunkDetailEvent",
     "ChunksCommittedEvent",
     "ExtensionEvent",
     "LiveEvent",
+    "PromptImagesEvent",
     "PromptMessage",
     "ToolSettledEvent",
     "TurnRefusedEvent",
@@ -55,6 +57,27 @@ class ChunksCommittedEvent(TurnEvent):
     step_id: Text | MISSING = MISSING
 
 
+class PromptImagesEvent(TurnEvent):
+    """The images of the prompt, in their order behind its text: a chunk each."""
+
+    type: Literal["nb.prompt-images"] = "nb.prompt-images"
+    images: list[ImageChunk]
+
+
+class ChunkDetailEvent(TurnEvent):
+    """The text or thinking that streams is complete; what its API wants back came with it.
+
+    Without such a chunk, or with `alone`, an empty chunk of that `kind` stands for what
+    cannot be read. `data` is absent on the way to a view.
+    """
+
+    type: Literal["nb.chunk-detail"] = "nb.chunk-detail"
+    kind: Literal["text", "thinking"]
+    alone: bool
+    provider: Text
+    data: Json | MISSING = MISSING
+
+
 class ToolSettledEvent(TurnEvent):
     """A tool's own run ended; its `tool-result` follows in call order.
 
@@ -79,7 +102,11 @@ class TurnRefusedEvent(TurnEvent):
 
 
 ExtensionEvent = Annotated[
-    ChunksCommittedEvent | ToolSettledEvent | TurnRefusedEvent,
+    ChunksCommittedEvent
+    | PromptImagesEvent
+    | ChunkDetailEvent
+    | ToolSettledEvent
+    | TurnRefusedEvent,
     Field(discriminator="type"),
 ]
 LiveEvent = Annotated[AgentEvent | ExtensionEvent, Field(discriminator="type")]

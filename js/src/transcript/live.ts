@@ -1,6 +1,7 @@
 /** A conversation as every reader of its event log sees it: transcript and side data. */
 
 import type { LiveEvent, SnapshotMessage, StoredChunk } from "../wire/types";
+import { addImages, endBlock } from "./additions";
 import { commitChunks } from "./commit";
 import { type ExtensionState, foldExtension, initialExtensions, SettledTools } from "./extensions";
 import { mergeLoaded } from "./history";
@@ -30,6 +31,12 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
   switch (event.type) {
     case "nb.chunks-committed":
       transcript = commitChunks(transcript, event);
+      break;
+    case "nb.prompt-images":
+      transcript = addImages(transcript, event);
+      break;
+    case "nb.chunk-detail":
+      transcript = endBlock(transcript, event);
       break;
     case "nb.tool-settled":
       extensions = foldExtension(extensions, event);

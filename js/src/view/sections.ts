@@ -63,6 +63,8 @@ export function selectSections(source: LogSource): Section[] {
       previous = rendered;
       continue;
     }
+    // Redacted thinking is stored, because its provider wants it back, but says nothing.
+    if ((chunk.type === "text" || chunk.type === "thinking") && chunk.text === "") continue;
     const role = sideOf(rendered);
     if (sections.at(-1)?.role !== role || role === "user") {
       entries = [];

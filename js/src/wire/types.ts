@@ -139,6 +139,22 @@ export type Chunk =
   | ImageChunk;
 
 /**
+ * The text or thinking that streams is complete; what its API wants back came with it.
+ *
+ * Without such a chunk, or with `alone`, an empty chunk of that `kind` stands for what
+ * cannot be read. `data` is absent on the way to a view.
+ */
+export interface ChunkDetailEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.chunk-detail";
+  readonly kind: "text" | "thinking";
+  readonly alone: boolean;
+  readonly provider: string;
+  readonly data?: Json;
+}
+
+/**
  * The oldest `count` uncommitted chunks of this turn are stored.
  *
  * They have the `seq` numbers ``first_seq``, ``first_seq + 1``, … in the order in which
@@ -247,7 +263,12 @@ export interface EventsMessage {
   readonly events: readonly LiveEvent[];
 }
 
-export type ExtensionEvent = ChunksCommittedEvent | ToolSettledEvent | TurnRefusedEvent;
+export type ExtensionEvent =
+  | ChunksCommittedEvent
+  | PromptImagesEvent
+  | ChunkDetailEvent
+  | ToolSettledEvent
+  | TurnRefusedEvent;
 
 /** Committed chunks: an older page, or a tail. */
 export interface HistoryMessage {
@@ -300,6 +321,8 @@ export type LiveEvent =
   | SteeringEvent
   | ProviderRetryEvent
   | ChunksCommittedEvent
+  | PromptImagesEvent
+  | ChunkDetailEvent
   | ToolSettledEvent
   | TurnRefusedEvent;
 
@@ -331,6 +354,14 @@ export interface ProgressField {
   readonly kind: "progress";
   readonly label: string;
   readonly value: number;
+}
+
+/** The images of the prompt, in their order behind its text: a chunk each. */
+export interface PromptImagesEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.prompt-images";
+  readonly images: readonly ImageChunk[];
 }
 
 /** A provider failure will be retried after `delay_ms`; `attempt` is 0-based. */
