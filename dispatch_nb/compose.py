@@ -15,8 +15,8 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from .conversation.local import LocalConversation, ResolvedModel
-from .conversation.turn_run import TurnSettings
+from .conversation.local import LocalConversation
+from .conversation.turn_settings import ResolvedModel, TurnSettings
 from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
 from .engine.retry import BackoffRetry
 from .errors import ModelError, SettingError, ToolError, UnknownConversationError

@@ -9,6 +9,7 @@
     ├── MessageError           a message that cannot be sent: empty, not text (also a ValueError)
     ├── SettingError           a setting that cannot be what its name says (also a ValueError)
     ├── TurnActiveError        a second turn was started while one runs
+    ├── ConversationClosedError    a message for a conversation that was closed
     ├── TurnFailedError        a turn ended without an answer
     ├── ToolError              a function that cannot become a tool (also a TypeError)
     ├── ProviderConnectionError    a provider's stream broke off
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 __all__ = [
     "BundleMissingError",
+    "ConversationClosedError",
     "DispatchError",
     "MessageError",
     "ModelError",
@@ -71,6 +73,10 @@ class SettingError(DispatchError, ValueError):
 
 class TurnActiveError(DispatchError):
     """A turn is already running in this conversation; nothing was stored."""
+
+
+class ConversationClosedError(DispatchError):
+    """The conversation was closed; nothing was stored."""
 
 
 class TurnFailedError(DispatchError):

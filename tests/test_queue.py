@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import queue
-import threading
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from itertools import count
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import dispatch_nb as dn
 from dispatch_nb.compose import open_conversation
-from dispatch_nb.conversation.local import LocalConversation
-from dispatch_nb.conversation.queue import TextQueue, join_texts
-from dispatch_nb.conversation.turn import Turn
-from dispatch_nb.engine.contracts import (
-    Failure,
-    Finish,
-    ProviderEvent,
-    ProviderOptions,
-    TextDelta,
-    Tool,
-    ToolCall,
-)
+from dispatch_nb.engine.contracts import Failure
 from dispatch_nb.engine.retry import BackoffRetry
 from dispatch_nb.errors import (
-    DispatchError,
     MessageError,
     ModelError,
     StoreError,
     TurnActiveError,
     TurnFailedError,
 )
-from dispatch_nb.store import Store
 from dispatch_nb.store.rows import EventRow
-from dispatch_nb.wire.conversation import ChatMessage
-from tests.conversation_parts import Listener, Scripted, add, opened, texts
+from tests.conversation_parts import Listener, add, opened
+from tests.queue_parts import BORDER, END, Gated, asked, listed, typed
 from tests.waiting import wait_until
-
-CALL = ToolCall("c1", "add", {"a": 1, "b": 2})
-BORDER: list[ProviderEvent] = [CALL, Finish("tool_calls")]
-END: list[ProviderEvent] = [TextDelta("ok"), Finish("stop")]
 
 
 @pytest.fixture
@@ -57,43 +34,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lab.db"
 
 
-class Gated:
-    """A provider whose steps are told to it one by one while the turn runs."""
-
-    id = "gated"
-
-    def __init__(self) -> None:
-        self.steps: queue.SimpleQueue[Sequence[ProviderEvent]] = queue.SimpleQueue()
-        self.requests = 0
-        self.is_waiting = threading.Event()
-
-    async def stream(
-        self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
-    ) -> AsyncIterator[ProviderEvent]:
-        self.requests += 1
-        self.is_waiting.set()
-        while self.steps.empty():
-            await asyncio.sleep(0.001)
-        self.is_waiting.clear()
-        for event in self.steps.get_nowait():
-            yield event
-
-    def play(self, step: Sequence[ProviderEvent]) -> None:
-        self.steps.put(step)
-
-
-def asked(conversation: LocalConversation, provider: Gated, text: str = "go") -> Turn:
-    turn = conversation.send(text)
-    assert provider.is_waiting.wait(10)
-    return turn
-
-
-def listed(conversation: LocalConversation) -> list[tuple[str, bool]]:
-    return [(each.text, each.kept) for each in conversation.queue.texts]
-
-
-def typed(conversation: LocalConversation) -> list[str]:
-    return [text for role, text in texts(conversation) if role == "user"]
+@contextmanager
+def refusing(path: Path, change: str) -> Iterator[None]:
+    """Let the store refuse a kind of change to what is queued."""
+    stop = "BEGIN SELECT RAISE(ABORT, 'the power went out'); END"
+    with closing(sqlite3.connect(path)) as database:
+        with database:
+            database.execute(f"CREATE TRIGGER fault BEFORE {change} ON queued_texts {stop}")
+        yield
+        with database:
+            database.execute("DROP TRIGGER fault")
 
 
 def test_two_texts_that_wait_for_one_border_are_one_message_joined_by_a_blank_line(path):
@@ -256,12 +206,12 @@ def test_a_store_that_refuses_leaves_the_queue_to_the_person(path, moment):
     refused = ("steering",) if moment == "the border" else ("user-message",)
     append = store.append_events
 
-    def full(conversation_id: str, rows: Sequence[EventRow]) -> Future[None]:
+    def full(conversation_id: str, rows: Sequence[EventRow], **more: Any) -> Future[None]:
         if any(row.event.type in refused for row in rows):
             future: Future[None] = Future()
             future.set_exception(StoreError("The disk is full."))
             return future
-        return append(conversation_id, rows)
+        return append(conversation_id, rows, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "append_events", full)
@@ -285,6 +235,62 @@ def test_a_future_cannot_be_cancelled_behind_the_queue(path):
     provider.play(END)
     turn.result(10)
     assert taken.result(10) is True
+
+
+def test_a_text_that_the_store_refuses_is_not_queued_and_its_sender_is_told(path):
+    provider = Gated()
+    conversation = opened(provider, path)
+    turn = asked(conversation, provider)
+    with refusing(path, "INSERT"), pytest.raises(StoreError, match="the power went out"):
+        turn.steer("in French")
+    assert listed(conversation) == []
+    taken = turn.steer("in Welsh")
+    provider.play(BORDER)
+    provider.play(END)
+    turn.result(10)
+    assert taken.result(10) is True
+    assert typed(conversation) == ["go", "in Welsh"]
+
+
+@pytest.mark.parametrize("change", ["UPDATE", "DELETE"])
+def test_a_change_that_the_store_refuses_leaves_the_text_as_it_was(path, change):
+    provider = Gated()
+    conversation = opened(provider, path)
+    turn = asked(conversation, provider)
+    turn.steer("in French")
+    name = conversation.queue.texts[0].id
+    acts = {
+        "UPDATE": lambda: conversation.queue.edit(name, "in Welsh"),
+        "DELETE": lambda: conversation.queue.cancel(name),
+    }
+    with refusing(path, change), pytest.raises(StoreError, match="the power went out"):
+        acts[change]()
+    assert [each.text for each in conversation.queue.texts] == ["in French"]
+    turn.stop()
+    turn.result(10)
+    assert conversation.send_queued().id
+    provider.play(END)
+    wait_until(lambda: conversation.status == "idle")
+    assert typed(conversation) == ["go", "in French"]
+
+
+def test_a_text_and_the_event_that_tells_of_it_change_places_in_one_transaction(path):
+    provider = Gated()
+    conversation = opened(provider, path)
+    turn = asked(conversation, provider)
+    taken = turn.steer("in French")
+    with refusing(path, "DELETE"):
+        provider.play(BORDER)
+        with pytest.raises(StoreError, match="the power went out"):
+            turn.result(10)
+    assert taken.result(10) is False
+    assert "steering" not in [row.event.type for row in conversation.events()]
+    assert listed(conversation) == [("in French", True)]
+    wait_until(lambda: conversation.status == "idle")
+    provider.play(END)
+    conversation.send_queued().result(10)
+    assert typed(conversation) == ["go", "in French"]
+    assert conversation.store.queued("c") == []
 
 
 def test_texts_outlive_every_handle_on_their_conversation(path):
@@ -321,218 +327,3 @@ def test_a_closed_chat_keeps_its_queue_and_lists_it_when_it_is_opened_again(path
     assert typed(again._conversation) == ["go", "and now?"]
     assert again.queued == []
     again.close()
-
-
-class View:
-    """The other end of the comm: keeps what it is told, and acts."""
-
-    def __init__(self, chat: dn.Chat) -> None:
-        self.chat = chat
-        self.replies: dict[str, dict[str, Any]] = {}
-        chat.comm.send = self._receive
-
-    def _receive(self, data: dict[str, Any], *_: object, **__: object) -> None:
-        if data["method"] == "custom" and data["content"]["type"] == "reply":
-            self.replies[data["content"]["requestId"]] = data["content"]
-
-    def act(self, request_id: str, type: str, **more: object) -> None:
-        self.chat._handle_custom_msg({"type": type, "requestId": request_id, **more}, [])
-
-    def reply(self, request_id: str) -> dict[str, Any]:
-        wait_until(lambda: request_id in self.replies)
-        return self.replies[request_id]
-
-
-def test_a_view_queues_takes_back_and_sends_what_was_kept(path):
-    provider = Gated()
-    chat = dn.Chat(provider, tools=[add], store=path)
-    view = View(chat)
-    view.act("r1", "send", text="go")
-    assert view.reply("r1")["accepted"]
-    view.act("r2", "steer", text="in French")
-    view.act("r3", "steer", text="and short")
-    assert view.reply("r3")["accepted"]
-    wait_until(lambda: [each["id"] for each in chat.queue] == ["r2", "r3"])
-    view.act("r4", "cancel-queued", id="r3")
-    assert view.reply("r4")["accepted"]
-    view.act("r5", "cancel-queued", id="r3")
-    assert "not waiting any more" in view.reply("r5")["reason"]
-    view.act("r6", "stop")
-    wait_until(lambda: chat.status == "idle")
-    wait_until(
-        lambda: [(each["text"], each["kept"]) for each in chat.queue] == [("in French", True)]
-    )
-    assert chat.get_state(["queue"])["queue"] == chat.queue
-    view.act("r7", "send-queued")
-    assert view.reply("r7")["accepted"]
-    provider.play(END)
-    wait_until(lambda: chat.status == "idle" and chat.queue == [])
-    assert typed(chat._conversation) == ["go", "in French"]
-    view.act("r8", "send-queued")
-    assert view.reply("r8")["reason"] == "Nothing is kept to be sent: write a message."
-
-
-def test_a_message_that_the_store_does_not_take_goes_back_to_its_view_with_the_reason(path):
-    chat = dn.Chat(Scripted(END), store=path)
-    view = View(chat)
-    store = chat._conversation.store
-
-    def full(conversation_id: str, rows: Sequence[EventRow]) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_exception(StoreError("The disk is full."))
-        return future
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "append_events", full)
-        view.act("r1", "send", text="go")
-        reply = view.reply("r1")
-    assert (reply["accepted"], reply["reason"]) == (False, "The disk is full.")
-    wait_until(lambda: chat.status == "idle")
-    assert chat.history().chunks == []
-
-
-def test_many_threads_queue_take_and_cancel_and_every_text_has_one_fate():
-    waiting = TextQueue(lambda: None)
-    futures: dict[str, Future[bool]] = {}
-    fates: Counter[str] = Counter()
-    done = threading.Event()
-
-    def type_texts(name: str) -> None:
-        for number in range(200):
-            futures[f"{name}{number}"] = waiting.add(f"{name}{number}", id=f"{name}{number}")
-
-    def take() -> None:
-        while not done.is_set() or waiting.texts:
-            for index, entry in enumerate(taken := waiting.take()):
-                if index % 3 == 0:
-                    waiting.give_back([entry])
-                else:
-                    fates[entry.text] += 1
-                    entry.settle(reached=True)
-            for entry in [] if taken else waiting.take_kept():
-                fates[entry.text] += 1
-
-    def cancel() -> None:
-        while not done.is_set():
-            for each in waiting.texts[-1:]:
-                if waiting.cancel(each.id):
-                    cancelled.append(each.id)
-
-    cancelled: list[str] = []
-    writers = [threading.Thread(target=type_texts, args=(name,)) for name in "ab"]
-    others = [threading.Thread(target=take), threading.Thread(target=cancel)]
-    for thread in (*writers, *others):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    done.set()
-    for thread in others:
-        thread.join()
-    assert sorted([*fates.elements(), *cancelled]) == sorted(futures)
-    assert all(future.done() for future in futures.values())
-
-
-acts = st.one_of(
-    st.tuples(st.just("steer"), st.integers(1, 3)),
-    st.tuples(st.sampled_from(["edit", "cancel"]), st.integers(0, 5)),
-    st.sampled_from(
-        [("border", 0), ("end", 0), ("stop", 0), ("fail", 0), ("keep", 0), ("send kept", 0)]
-    ),
-    st.tuples(st.just("settle"), st.just(0)),
-)
-names = count()
-
-
-@pytest.fixture(scope="module")
-def store() -> Any:
-    with Store(":memory:") as opened_store:
-        yield opened_store
-
-
-@settings(max_examples=40)
-@given(st.lists(acts, min_size=3, max_size=25))
-def test_every_text_is_once_in_the_transcript_or_cancelled_or_in_the_persons_hands(
-    store: Store, script: list[tuple[str, int]]
-):
-    provider = Gated()
-    conversation = open_conversation(
-        provider,
-        tools=[add],
-        store=store,
-        conversation_id=f"q{next(names)}",
-        retry=BackoffRetry(delays_ms=()),
-    )
-    words = (f"word{number}." for number in count())
-    in_hand: set[str] = set()  # cancelled by the person, or not taken at all
-    everything: set[str] = set()
-    futures: list[Future[bool]] = []
-
-    def word() -> str:
-        everything.add(made := next(words))
-        return made
-
-    def start() -> None:
-        text = word()
-        try:
-            conversation.send(text)
-        except TurnActiveError:
-            in_hand.add(text)
-
-    def act(kind: str, number: int) -> None:
-        waiting = conversation.queue.texts
-        match kind:
-            case "steer":
-                for _ in range(number):
-                    text = word()
-                    try:
-                        futures.append(conversation.steer(text))
-                    except MessageError:
-                        in_hand.add(text)
-                        start()
-            case "edit" if waiting:
-                entry, text = waiting[number % len(waiting)], word()
-                changed = conversation.queue.edit(entry.id, text)
-                in_hand.add(entry.text if changed else text)
-            case "cancel" if waiting:
-                entry = waiting[number % len(waiting)]
-                if conversation.queue.cancel(entry.id):
-                    in_hand.add(entry.text)
-            case "border":
-                provider.play(BORDER)
-            case "end":
-                provider.play(END)
-            case "fail":
-                provider.play([TextDelta("so"), Failure("no luck", code="400")])
-            case "stop":
-                conversation.stop()
-            case "keep":
-                conversation.queue.keep()
-            case "send kept":
-                with suppress(DispatchError):
-                    conversation.send_queued()
-            case "settle":
-                wait_until(lambda: conversation.status == "idle" or provider.steps.empty())
-            case _:
-                pass  # nothing waits that could be edited or cancelled
-
-    start()
-    for kind, number in script:
-        act(kind, number)
-    while not provider.steps.empty() and conversation.status != "idle":
-        provider.is_waiting.wait(0.005)
-    conversation.stop()
-    wait_until(lambda: conversation.status == "idle")
-    said = Counter(text for message in typed(conversation) for text in message.split("\n\n"))
-    kept = Counter(each.text for each in conversation.queue.texts)
-    assert said + kept + Counter(in_hand) == Counter(everything)
-    assert all(each.kept for each in conversation.queue.texts)
-    for each in conversation.queue.texts:
-        conversation.queue.cancel(each.id)
-    assert all(future.result(10) in (True, False) for future in futures)
-
-
-def test_texts_are_joined_as_one_message():
-    waiting = TextQueue(lambda: None)
-    for text in ("one\n", "two"):
-        waiting.add(text)
-    assert join_texts(waiting.take()) == "one\n\n\ntwo"

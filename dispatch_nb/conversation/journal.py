@@ -57,14 +57,22 @@ class Journal:
         self._fail = fail
         self._next_n = self._end()
         self._waiting: list[EventRow] = []
+        self._delivered: list[str] = []
         self._under_way: asyncio.Future[None] | None = None
         self._failure: StoreError | None = None
 
-    def emit(self, event: LiveEvent) -> EventRow:
-        """Take an event: it is numbered and stamped now, then committed, then shown."""
+    def emit(self, event: LiveEvent, *, delivered: Sequence[str] = ()) -> EventRow:
+        """Take an event: it is numbered and stamped now, then committed, then shown.
+
+        Parameters
+        ----------
+        delivered
+            The ids of the queued texts that it tells of; they leave the queue with it.
+        """
         row = EventRow(n=self._take_number(), event=event, **_now())
         if self._failure is None:
             self._waiting.append(row)
+            self._delivered.extend(delivered)
             if self._under_way is None:
                 self._commit_waiting()
         return row
@@ -137,10 +145,10 @@ class Journal:
 
     def _commit_waiting(self) -> None:
         rows, self._waiting = self._waiting, []
+        delivered, self._delivered = self._delivered, []
         if rows:
-            self._watch(
-                self._store.append_events(self._conversation_id, rows), lambda _result: rows
-            )
+            write = self._store.append_events(self._conversation_id, rows, delivered=delivered)
+            self._watch(write, lambda _result: rows)
 
     def _watch(
         self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]
@@ -169,6 +177,7 @@ class Journal:
         else:
             self._failure = error if isinstance(error, StoreError) else StoreError(str(error))
             self._waiting = []
+            self._delivered = []
             self._fail(self._failure)
             done.set_exception(self._failure)
 

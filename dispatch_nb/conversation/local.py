@@ -11,34 +11,35 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..engine.contracts import AbortSignal, Provider, ProviderOptions
-from ..errors import DispatchError, MessageError, ModelError, StoreError, TurnActiveError
+from ..engine.contracts import AbortSignal
+from ..errors import (
+    ConversationClosedError,
+    DispatchError,
+    MessageError,
+    ModelError,
+    StoreError,
+    TurnActiveError,
+)
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
-from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
 from ..wire.extensions import TurnRefusedEvent
 from .audience import Audience
 from .log import RUNS_ELSEWHERE, ConversationLog
 from .message import UNTITLED, checked_message, title_of
 from .port import ConversationStatus, Subscriber
-from .queue import TextQueue, join_texts
+from .queue import Queued, TextQueue, join_texts
+from .stored import StoredConversation
 from .turn import Turn
-from .turn_run import TurnRun, TurnSettings
+from .turn_run import TurnRun
+from .turn_settings import ResolvedModel, TurnSettings
 
 if TYPE_CHECKING:
     from ..loop import TurnLoop
     from ..store import Store
 
-__all__ = ["LocalConversation", "ResolvedModel"]
+__all__ = ["LocalConversation"]
 
-
-@dataclass(frozen=True, slots=True)
-class ResolvedModel:
-    """A model that is ready to be asked."""
-
-    name: str
-    provider: Provider
-    options: ProviderOptions
+CLOSED = "This conversation is closed: open it again to go on with it."
 
 
 @dataclass
@@ -48,7 +49,7 @@ class _Active:
     stopping: bool = False
 
 
-class LocalConversation:
+class LocalConversation(StoredConversation):
     """The life of one conversation: single flight, storing, stop, steering, subscribers.
 
     Public methods are safe from any thread; everything else happens on the turn loop.
@@ -75,19 +76,24 @@ class LocalConversation:
         resolve_model: Callable[[], ResolvedModel],
         settings: TurnSettings,
     ) -> None:
-        self.id = conversation_id
-        self.store = store
+        super().__init__(store, conversation_id)
         self._loop = loop
-        self.configure(model, resolve_model, settings)
-        self.notice = ""
         self._lock = threading.Lock()
         self._active: _Active | None = None
+        self.configure(model, resolve_model, settings)
+        self.notice = ""
         self._audience = Audience()
-        self.queue = TextQueue(lambda: loop.post(self._tell_status))
+        self.queue = TextQueue(
+            store,
+            conversation_id,
+            changed=lambda: loop.post(self._tell_status),
+            report=lambda trouble: loop.post(self._report, trouble),
+        )
         self._log = ConversationLog(
             store,
             conversation_id,
             loop=loop,
+            lease=self.queue.lease,
             publish=self._publish,
             fail=self._store_failed,
             report=self._report,
@@ -97,7 +103,7 @@ class LocalConversation:
     def configure(
         self, model: str, resolve_model: Callable[[], ResolvedModel], settings: TurnSettings
     ) -> None:
-        """Choose what the next turns are run with.
+        """Choose what the next turns are run with; a conversation that was closed is open again.
 
         Parameters
         ----------
@@ -108,6 +114,7 @@ class LocalConversation:
         settings
             Tools and limits of a turn.
         """
+        self._closed = False
         self.model = model
         self._resolve_model = resolve_model
         self._settings = settings
@@ -119,7 +126,9 @@ class LocalConversation:
 
     @property
     def status(self) -> ConversationStatus:
-        """Whether a turn runs, or is being stopped."""
+        """Whether a turn runs, is being stopped, or none will run any more."""
+        if self._closed:
+            return "closed"
         active = self._active
         return "idle" if active is None else "stopping" if active.stopping else "running"
 
@@ -134,9 +143,14 @@ class LocalConversation:
             If the model cannot be used; the text is not taken.
         TurnActiveError
             If a turn is running, here or in another process.
+        ConversationClosedError
+            If the conversation was closed.
         StoreError
             If it cannot be known whether one is.
         """
+        return self._send(text, ())
+
+    def _send(self, text: str, queued: Sequence[Queued]) -> Turn:
         text = checked_message(text)
         self._loop.require()
         turn_id = _new_turn_id()
@@ -148,16 +162,18 @@ class LocalConversation:
             raise
         turn = self._turn(turn_id)
         with self._lock:
+            if self._closed:
+                raise ConversationClosedError(CLOSED)
             if self._active is not None:
                 raise TurnActiveError(
                     "A turn is already running in this conversation: wait for it "
                     "(await turn), stop it (turn.stop()), or add to it (turn.steer(…))."
                 )
-            if not self._log.lease.hold():
+            if not self.queue.lease.hold():
                 raise TurnActiveError(RUNS_ELSEWHERE)
             self._active = _Active(turn, AbortSignal())
             active = self._active
-        self._loop.submit(self._run(active, model, text))
+        self._loop.submit(self._run(active, model, text, queued))
         return turn
 
     def send_queued(self) -> Turn:
@@ -170,16 +186,32 @@ class LocalConversation:
         ModelError, TurnActiveError, StoreError
             As from `send`; the texts stay kept.
         """
-        kept = self.queue.take_kept()
-        if not kept:
-            raise MessageError("Nothing is kept to be sent: write a message.")
+        lease = self.queue.lease
+        if not lease.hold():
+            raise TurnActiveError(RUNS_ELSEWHERE)
         try:
-            turn = self.send(join_texts(kept))
-        except BaseException:
-            self.queue.give_back(kept)
-            raise
-        self.queue.settle_with(turn._begun, kept)
-        return turn
+            kept = self.queue.take_kept()
+            if not kept:
+                raise MessageError("Nothing is kept to be sent: write a message.")
+            try:
+                return self._send(join_texts(kept), kept)
+            except BaseException:
+                self.queue.give_back(kept)
+                raise
+        finally:
+            lease.let_go()
+
+    def close(self) -> None:
+        """Stop the running turn, keep what is queued, and run no turn any more.
+
+        What was said stays, and is stored to its end. Opening the conversation again makes
+        it ready for the next turn. Closing twice does no harm.
+        """
+        with self._lock:
+            self._closed = True
+        self._stop(None)
+        self.queue.keep()
+        self._loop.post(self._tell_status)
 
     def stop(self) -> bool:
         """End the running turn, keeping what it said; False if none runs."""
@@ -196,14 +228,22 @@ class LocalConversation:
         self._loop.post(self._tell_status)
         return True
 
-    def steer(self, text: str, *, id: str | None = None) -> Future[bool]:
-        """Queue text for the running turn's next tool-result border, by `id` if one is given.
+    def steer(self, text: str) -> Future[bool]:
+        """Queue text for the running turn's next tool-result border; returns once it is stored.
 
         Raises
         ------
         MessageError
             If `text` is blank, or no turn is running to be steered.
+        StoreError
+            If the store refuses the text.
         """
+        entry = self.enqueue(text)
+        entry.stored.result()
+        return entry.taken
+
+    def enqueue(self, text: str, *, id: str | None = None) -> Queued:
+        """Queue text like `steer`, by `id` if one is given, without waiting for the store."""
         text = checked_message(text)
         with self._lock:
             if self._active is None or self._active.stopping:
@@ -220,24 +260,10 @@ class LocalConversation:
         """Return the transcript and the number of the next event, as one moment."""
         return self._loop.call(lambda: (self._log.live, self._log.next_n))
 
-    def history(
-        self, since_seq: int = 0, before_seq: int | None = None, limit: int | None = None
-    ) -> ConversationHistoryResponse:
-        """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`."""
-        return self.store.history(self.id, since_seq, before_seq, limit)
-
-    def metrics(self) -> list[TurnMetrics]:
-        """Return the metrics of every sealed turn."""
-        return self.store.turn_metrics(self.id)
-
-    def events(self, turn_id: str | None = None) -> list[EventRow]:
-        """Return every event, with its number and times; of one turn or of all."""
-        return self.store.events(self.id, turn_id=turn_id)
-
     async def _refuse(self, event: TurnRefusedEvent) -> None:
         """Log that a message was not taken, if nobody else is writing the log."""
         try:
-            if not self._log.lease.hold():
+            if not self.queue.lease.hold():
                 return
             try:
                 if self._active is None:
@@ -245,7 +271,7 @@ class LocalConversation:
                 self._log.journal.emit(event)
                 await self._log.journal.flush()
             finally:
-                self._log.lease.let_go()
+                self.queue.lease.let_go()
         except StoreError as error:
             self._report(str(error))
 
@@ -254,8 +280,12 @@ class LocalConversation:
             self.title = self.store.conversation(self.id).title or UNTITLED
             self._audience.tell(lambda subscriber: subscriber.on_reset())
 
-    async def _run(self, active: _Active, model: ResolvedModel, text: str) -> None:
+    async def _run(
+        self, active: _Active, model: ResolvedModel, text: str, queued: Sequence[Queued]
+    ) -> None:
+        """Run a turn whose prompt is `text`, perhaps of texts that were queued."""
         turn = active.turn
+        self.queue.settle_with(turn._begun, queued)
         error: DispatchError | None = None
         self.notice = ""
         self._tell_status()
@@ -276,7 +306,7 @@ class LocalConversation:
                 uncommitted=lambda: self._log.live.transcript,
             )
             await self._name_after(text)
-            await run.run(text)
+            await run.run(text, [entry.id for entry in queued])
             self._log.compact()
         except DispatchError as caught:
             error = caught
@@ -284,35 +314,44 @@ class LocalConversation:
             error = DispatchError(f"The turn ended unexpectedly: {caught!r}.")
             error.__cause__ = caught
         ended_well = error is None and turn.finish_reason not in ("aborted", "error")
-        carries = self._leave(active, ended_well=ended_well)
+        # While the lease is held: what did not get into the log goes back to the queue.
+        turn._give_up_beginning(error)
+        carries = await self._leave(active, ended_well=ended_well)
         if error is not None:
             self.notice = str(error)
         turn._end(error)
         if not carries:
             self._tell_status()
 
-    def _leave(self, active: _Active, *, ended_well: bool) -> bool:
+    async def _leave(self, active: _Active, *, ended_well: bool) -> bool:
         """Make room for the next turn; true if what waits for it has opened one at once."""
-        upcoming: _Active | None = None
-        with self._lock:
-            assert self._active is active
-            queued = self.queue.take()
-            if queued and ended_well and not active.stopping:
-                try:
-                    model = self._resolve_model()
-                except DispatchError as refusal:
-                    self.notice = str(refusal)
-                else:
-                    upcoming = _Active(self._turn(_new_turn_id()), AbortSignal())
-            self._active = upcoming
-            if upcoming is None:
-                self._log.lease.let_go()
-        if upcoming is None:
-            self.queue.give_back(queued)
-            return False
-        self.queue.settle_with(upcoming.turn._begun, queued)
-        self._loop.submit(self._run(upcoming, model, join_texts(queued)))
-        return True
+        while True:
+            await self.queue.added()
+            with self._lock:
+                if self.queue.is_adding:
+                    continue
+                # Nothing is added from here on: that needs a running turn, and this lock.
+                assert self._active is active
+                queued = self.queue.take()
+                carries = bool(queued) and ended_well and not (active.stopping or self._closed)
+                self._active = self._carry(queued) if carries else None
+                if self._active is not None:
+                    return True
+                break
+        self.queue.give_back(queued)
+        self.queue.lease.let_go()
+        return False
+
+    def _carry(self, queued: Sequence[Queued]) -> _Active | None:
+        """Open a turn with what waited for it; None if its model cannot be used."""
+        try:
+            model = self._resolve_model()
+        except DispatchError as refusal:
+            self.notice = str(refusal)
+            return None
+        upcoming = _Active(self._turn(_new_turn_id()), AbortSignal())
+        self._loop.submit(self._run(upcoming, model, join_texts(queued), queued))
+        return upcoming
 
     def _turn(self, turn_id: str) -> Turn:
         return Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)

@@ -32,6 +32,8 @@ class ConversationLog:
 
     Parameters
     ----------
+    lease
+        The claim to the conversation, for as long as something is written.
     publish
         Called on the turn loop with committed rows, once `live` holds them.
     fail
@@ -51,6 +53,7 @@ class ConversationLog:
         conversation_id: str,
         *,
         loop: TurnLoop,
+        lease: SharedLease,
         publish: Callable[[Sequence[EventRow]], None],
         fail: Callable[[StoreError], None],
         report: Callable[[str], None],
@@ -60,7 +63,7 @@ class ConversationLog:
         self._loop = loop
         self._shown = publish
         self._report = report
-        self.lease = SharedLease(store, conversation_id)
+        self._lease = lease
         self._recover()
         self._load()
         self.journal = Journal(
@@ -82,7 +85,7 @@ class ConversationLog:
         future.add_done_callback(lambda done: self._loop.post(self._compacted, done))
 
     def _recover(self) -> None:
-        self._recovered = self.lease.hold()
+        self._recovered = self._lease.hold()
         if not self._recovered:
             self._report(RUNS_ELSEWHERE)
             return
@@ -90,7 +93,7 @@ class ConversationLog:
             recover(self._store, self._id)
             self.compact()
         finally:
-            self.lease.let_go()
+            self._lease.let_go()
 
     def _load(self) -> None:
         self.live: LiveState = live_from_history(self._store.history(self._id).chunks)

@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
-from .queue import TextQueue
+from .queue import Queued, TextQueue
 from .turn import Turn
 
 __all__ = ["Conversation", "ConversationStatus", "Subscriber"]
 
-ConversationStatus = Literal["idle", "running", "stopping"]
+ConversationStatus = Literal["idle", "running", "stopping", "closed"]
 
 
 class Subscriber(Protocol):
@@ -53,7 +53,7 @@ class Conversation(Protocol):
 
     @property
     def status(self) -> ConversationStatus:
-        """Whether a turn runs, or is being stopped."""
+        """Whether a turn runs, is being stopped, or none will run any more."""
         ...
 
     @property
@@ -83,8 +83,16 @@ class Conversation(Protocol):
         """End the running turn, keeping what it said; False if none runs."""
         ...
 
-    def steer(self, text: str, *, id: str | None = None) -> Future[bool]:
-        """Queue text for the running turn's next tool-result border.
+    def close(self) -> None:
+        """Stop the running turn, keep what is queued, and run no turn any more."""
+        ...
+
+    def enqueue(self, text: str, *, id: str | None = None) -> Queued:
+        """Queue text for the running turn, by `id` if one is given; does not wait."""
+        ...
+
+    def steer(self, text: str) -> Future[bool]:
+        """Queue text for the running turn's next tool-result border; returns once it is stored.
 
         The future says whether the text reached a model: in this turn, or as the prompt
         of the turn that follows it. False leaves it with the person: it was cancelled, or
@@ -106,7 +114,7 @@ class Conversation(Protocol):
         """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`."""
         ...
 
-    def events(self, turn_id: str | None = None) -> list[EventRow]:
+    def events(self, turn: Turn | str | None = None) -> list[EventRow]:
         """Return every event, with its number and times; of one turn or of all."""
         ...
 

@@ -217,9 +217,11 @@ class Turn:
     def _begin(self) -> None:
         self._begun.set_result(None)
 
-    def _end(self, error: DispatchError | None = None) -> None:
+    def _give_up_beginning(self, error: DispatchError | None) -> None:
         if not self._begun.done():
             self._begun.set_exception(error or DispatchError("The turn ended before it began."))
+
+    def _end(self, error: DispatchError | None = None) -> None:
         if error is None:
             self._future.set_result(None)
         else:

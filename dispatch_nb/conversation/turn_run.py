@@ -11,17 +11,14 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ..engine.contracts import (
     AbortSignal,
-    DispatchPolicy,
     Provider,
     ProviderOptions,
-    RetryStrategy,
     RunTurnInput,
-    Tool,
 )
 from ..engine.run_turn import run_turn
 from ..errors import StoreError
@@ -35,6 +32,7 @@ from .ending import turn_ending
 from .journal import Journal
 from .queue import TextQueue, join_texts
 from .recorder import Recorder
+from .turn_settings import TurnSettings
 from .unstored import unstored_messages
 
 if TYPE_CHECKING:
@@ -42,25 +40,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["TurnRun", "TurnSettings"]
-
-
-@dataclass(frozen=True, slots=True)
-class TurnSettings:
-    """What every turn of a conversation is run with."""
-
-    tools: Sequence[Tool] = ()
-    dispatch: DispatchPolicy = field(default_factory=DispatchPolicy)
-    retry: RetryStrategy | None = None
-    max_steps: int = 50
+__all__ = ["TurnRun"]
 
 
 @dataclass
 class TurnRun:
     """The running of one turn; everything it needs is given to it.
 
-    `begun` is called when the prompt can be lost no more: from then on it is in the log of
-    a turn that is known to the store.
+    `begun` is called when the prompt can be lost no more: from then on it is in the log.
     """
 
     store: Store
@@ -79,8 +66,15 @@ class TurnRun:
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.conversation_id, self.turn_id, self.model_name, self.options)
 
-    async def run(self, text: str) -> None:
+    async def run(self, text: str, delivered: Sequence[str] = ()) -> None:
         """Run the turn; returns once it is sealed and everything of it was shown.
+
+        Parameters
+        ----------
+        text
+            The prompt.
+        delivered
+            The ids of the queued texts that it consists of.
 
         Raises
         ------
@@ -91,21 +85,21 @@ class TurnRun:
         self._emit(
             e.UserMessageEvent(
                 conversation_id=self.conversation_id, turn_id=self.turn_id, text=text
-            )
+            ),
+            delivered=delivered,
         )
-        await self._write(
-            self.store.begin_turn(
-                TurnRow(
-                    turn_id=self.turn_id,
-                    conversation_id=self.conversation_id,
-                    prompt_text=text,
-                    status="running",
-                    started_us=time.time_ns() // 1000,
-                )
+        begin = self.store.begin_turn(
+            TurnRow(
+                turn_id=self.turn_id,
+                conversation_id=self.conversation_id,
+                prompt_text=text,
+                status="running",
+                started_us=time.time_ns() // 1000,
             )
         )
         await self.journal.flush()
         self.begun()
+        await self._write(begin)
         history = reconcile(await asyncio.to_thread(self.store.messages, self.conversation_id))
         await self._commit([prompt], step_id=None)
         error: Exception | None = None
@@ -136,8 +130,8 @@ class TurnRun:
             max_steps=self.settings.max_steps,
         )
 
-    def _emit(self, event: LiveEvent) -> None:
-        self._recorder.see(self.journal.emit(event))
+    def _emit(self, event: LiveEvent, *, delivered: Sequence[str] = ()) -> None:
+        self._recorder.see(self.journal.emit(event, delivered=delivered))
 
     async def _commit(self, messages: Sequence[ChatMessage], *, step_id: str | None) -> None:
         await self.journal.commit_chunks(
@@ -156,12 +150,15 @@ class TurnRun:
         )
 
     async def _drain(self) -> list[ChatMessage]:
-        queued = self.queue.take()
+        await self.queue.added()
+        # What a stop finds in the queue is kept there.
+        queued = [] if self.signal.aborted else self.queue.take()
         if not queued:
             return []
         text = join_texts(queued)
         self._emit(
-            e.SteeringEvent(conversation_id=self.conversation_id, turn_id=self.turn_id, text=text)
+            e.SteeringEvent(conversation_id=self.conversation_id, turn_id=self.turn_id, text=text),
+            delivered=[entry.id for entry in queued],
         )
         try:
             await self.journal.flush()

@@ -21,17 +21,11 @@ _queued = schema.queued_texts
 _columns = [_queued.c[name] for name in QueuedRow.__dataclass_fields__]
 
 
-def insert_queued(connection: sa.Connection, row: QueuedRow, location: str) -> int:
+def insert_queued(connection: sa.Connection, row: QueuedRow) -> int:
     """Add a text behind all others of its conversation; return its position."""
     mine = _queued.c.conversation_id == row.conversation_id
     last = connection.scalar(sa.select(sa.func.max(_queued.c.position)).where(mine)) or 0
-    try:
-        connection.execute(_queued.insert(), asdict(row) | {"position": last + 1})
-    except sa.exc.IntegrityError as error:
-        raise StoreError(
-            f"The text was not queued: the store {location} has no conversation "
-            f"{row.conversation_id!r}, or holds a text {row.queued_id!r} there already."
-        ) from error
+    connection.execute(_queued.insert(), asdict(row) | {"position": last + 1})
     return last + 1
 
 

@@ -197,8 +197,7 @@ class Store(ReadableStore):
 
     def queue_text(self, row: QueuedRow) -> Future[int]:
         """Add a text that no model has got yet; the future gives its position."""
-        location = self.location
-        return self._writer.submit(lambda c: queued.insert_queued(c, row, location))
+        return self._writer.submit(lambda c: queued.insert_queued(c, row))
 
     def edit_queued(self, conversation_id: str, queued_id: str, text: str) -> Future[bool]:
         """Change a queued text; the future gives False if it is not there."""

@@ -55,8 +55,7 @@ class Acts:
             case v.SteerMessage():
                 self._steer(message)
             case v.CancelQueuedMessage():
-                cancelled = self._conversation.queue.cancel(message.id)
-                self._reply(message.request_id, None if cancelled else GONE)
+                self._cancel(message)
             case v.SendQueuedMessage():
                 self._begin(message.request_id, self._conversation.send_queued)
             case v.StopMessage():
@@ -67,23 +66,32 @@ class Acts:
 
     def _begin(self, request_id: str, start: Callable[[], Turn]) -> None:
         """Start a turn; the answer waits until its prompt can be lost no more."""
-
-        def answer(begun: Future[None]) -> None:
-            error = begun.exception()
-            self._reply(request_id, None if error is None else str(error))
-
         try:
-            start()._begun.add_done_callback(answer)
+            self._answer_when(request_id, start()._begun)
         except DispatchError as error:
             self._reply(request_id, str(error))
 
     def _steer(self, message: v.SteerMessage) -> None:
+        """Queue a text; the answer waits until it is stored."""
         try:
-            self._conversation.steer(message.text, id=message.request_id)
+            queued = self._conversation.enqueue(message.text, id=message.request_id)
+            self._answer_when(message.request_id, queued.stored)
         except DispatchError as error:
             self._reply(message.request_id, str(error))
-        else:
-            self._reply(message.request_id, None)
+
+    def _cancel(self, message: v.CancelQueuedMessage) -> None:
+        try:
+            cancelled = self._conversation.queue.cancel(message.id)
+            self._reply(message.request_id, None if cancelled else GONE)
+        except DispatchError as error:
+            self._reply(message.request_id, str(error))
+
+    def _answer_when(self, request_id: str, accepted: Future[None]) -> None:
+        def answer(done: Future[None]) -> None:
+            error = done.exception()
+            self._reply(request_id, None if error is None else str(error))
+
+        accepted.add_done_callback(answer)
 
     def _reply(self, request_id: str, refusal: str | None) -> None:
         self._tell(

@@ -175,11 +175,19 @@ class Chat(anywidget.AnyWidget):
         ------
         MessageError
             If `text` is not text, or blank.
+        TurnActiveError
+            If it waits for a turn that runs in another process.
         """
         return self._conversation.queue.edit(id, text)
 
     def cancel_queued(self, id: str) -> bool:
-        """Take a queued text away; False if it is not waiting any more."""
+        """Take a queued text away; False if it is not waiting any more.
+
+        Raises
+        ------
+        TurnActiveError
+            If it waits for a turn that runs in another process.
+        """
         return self._conversation.queue.cancel(id)
 
     def send_queued(self) -> Turn:
@@ -213,7 +221,7 @@ class Chat(anywidget.AnyWidget):
         turn
             A turn, or its id; None gives the events of all turns.
         """
-        return self._conversation.events(turn.id if isinstance(turn, Turn) else turn)
+        return self._conversation.events(turn)
 
     @property
     def state(self) -> LiveState:

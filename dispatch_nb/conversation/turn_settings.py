@@ -1,0 +1,29 @@
+"""What turns are run with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..engine.contracts import DispatchPolicy, Provider, ProviderOptions, RetryStrategy, Tool
+
+__all__ = ["ResolvedModel", "TurnSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model that is ready to be asked."""
+
+    name: str
+    provider: Provider
+    options: ProviderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """What every turn of a conversation is run with."""
+
+    tools: Sequence[Tool] = ()
+    dispatch: DispatchPolicy = field(default_factory=DispatchPolicy)
+    retry: RetryStrategy | None = None
+    max_steps: int = 50
