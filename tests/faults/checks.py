@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 from dispatch_nb.conversation.local import LocalConversation
@@ -27,7 +28,7 @@ from dispatch_nb.wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
-from tests.faults.script import Saying, ScriptedTurn, assert_prefix_of_turns
+from tests.faults.script import Saying, ScriptedTurn, assert_prefix_of_turns, typings
 from tests.store_parts import assert_gap_free
 
 
@@ -107,6 +108,60 @@ def assert_whole(conversation: LocalConversation, script: list[ScriptedTurn], se
     calls = tool_calls_frame(store, "c")
     assert list(calls["tool_call_id"]) == [c for _, kind, c in said if kind == "tool-call"]
     assert not calls["status"].isin(["running", "pending"]).any()
+
+
+def assert_each_text_has_one_place(
+    conversation: LocalConversation, script: list[ScriptedTurn], done: Collection[tuple[str, str]]
+) -> Counter[str]:
+    """Check that what was typed is once in the transcript or in the queue, and nowhere twice.
+
+    Parameters
+    ----------
+    done
+        What the queue has confirmed: ``("typed", text)``, ``("edited", text)`` or
+        ``("cancelled", text)``, with the text as it was typed first.
+
+    Returns
+    -------
+    Counter
+        How many texts are where: ``"transcript"`` and ``"queue"``.
+    """
+    said = Counter(
+        text
+        for item in conversation.history().chunks
+        if item.role == "user" and isinstance(item.chunk, TextChunk)
+        for text in item.chunk.text.split("\n\n")
+    )
+    queued = Counter(each.text for each in conversation.queue.texts)
+    assert queued == Counter(row.text for row in conversation.store.queued("c"))
+    assert all(each.kept for each in conversation.queue.texts)
+    for typing in typings(script):
+        places = sum(said[text] + queued[text] for text in typing.texts)
+        if ("cancelled", typing.text) in done:
+            assert places == 0, typing
+        elif ("typed", typing.text) in done and typing.then != "cancel":
+            assert places == 1, typing
+            if ("edited", typing.text) in done:
+                assert said[typing.text] + queued[typing.text] == 0, typing
+        else:
+            assert places <= 1, typing
+    known = {text for typing in typings(script) for text in typing.texts}
+    assert set(queued) <= known
+    reached = sum(said[text] for text in known)
+    return Counter({"transcript": reached, "queue": queued.total()})
+
+
+def assert_kept_texts_go_out(conversation: LocalConversation) -> None:
+    """Send what is kept: it is the next prompt, and is kept no more."""
+    kept = [each.text for each in conversation.queue.texts]
+    if not kept:
+        return
+    end = conversation.history().latest_seq
+    conversation.send_queued().result(30)
+    prompt = conversation.history(end).chunks[0].chunk
+    assert prompt == TextChunk(text="\n\n".join(kept))
+    assert conversation.queue.texts == []
+    assert conversation.store.queued("c") == []
 
 
 def assert_goes_on(conversation: LocalConversation, strict: Strict) -> None:

@@ -1,7 +1,8 @@
 """A process that holds a scripted conversation and writes down every event it was shown.
 
 It is killed by the tests. What it writes goes to a pipe by one system call per event, after
-the subscriber has folded the event: what has arrived there has been shown.
+the subscriber has folded the event: what has arrived there has been shown. So it is with
+what is typed: it is reported once the queue has taken it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dispatch_nb.compose import open_conversation
 from dispatch_nb.store.rows import EventRow
 from dispatch_nb.transcript.live import fold_live, initial_live
-from tests.faults.script import Player, make_script
+from tests.faults.script import Player, hold, make_script
 
 
 class Witness:
@@ -57,14 +58,18 @@ def main() -> None:
     def steer(text: str) -> str:
         """Let the person speak."""
         conversation.steer(text)
+        tell("typed", text)
         return f"steer: {text}"
 
+    def tell(*what: str) -> None:
+        os.write(1, json.dumps(what).encode() + b"\n")
+
+    player = Player(script, seed)
     conversation = open_conversation(
-        Player(script, seed), tools=[wait, note, steer], store=sys.argv[1], conversation_id="c"
+        player, tools=[wait, note, steer], store=sys.argv[1], conversation_id="c"
     )
     conversation.subscribe(Witness())
-    for turn in script:
-        conversation.send(turn.prompt).result()
+    hold(conversation, player, tell)
 
 
 if __name__ == "__main__":

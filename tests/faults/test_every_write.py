@@ -21,8 +21,16 @@ from dispatch_nb.conversation.local import LocalConversation
 from dispatch_nb.frames import turns_frame
 from dispatch_nb.store import Store
 from tests.conversation_parts import Listener
-from tests.faults.checks import Strict, assert_goes_on, assert_whole, saying, shown
-from tests.faults.script import Player, ScriptedTurn, Step
+from tests.faults.checks import (
+    Strict,
+    assert_each_text_has_one_place,
+    assert_goes_on,
+    assert_kept_texts_go_out,
+    assert_whole,
+    saying,
+    shown,
+)
+from tests.faults.script import Player, ScriptedTurn, Step, hold
 from tests.faults.script import make_script as random_script
 
 FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
@@ -49,6 +57,10 @@ WRITES = (
     "update_conversation",
     "append_events",
     "append_chunks",
+    "queue_text",
+    "edit_queued",
+    "keep_queued",
+    "cancel_queued",
     "begin_turn",
     "settle_turn",
     "finish_turn",
@@ -124,13 +136,26 @@ def played(script: list[ScriptedTurn], seed: int, path: Path) -> tuple[list[Writ
 
     listener = Listener()
     with NotingStore(path) as store:
+        player = Player(script, seed)
         conversation = open_conversation(
-            Player(script, seed), tools=[wait, note, steer], store=store, conversation_id="c"
+            player, tools=[wait, note, steer], store=store, conversation_id="c"
         )
         conversation.subscribe(listener)
-        for turn in script:
-            conversation.send(turn.prompt).result(30)
+        hold(conversation, player, lambda *_: None)
         return store.writes, listener
+
+
+def done_to_queue(writes: list[Write]) -> set[tuple[str, str]]:
+    """Return what writes did to the queue, with each text as it was typed first."""
+    texts = {
+        w.arguments[0].queued_id: w.arguments[0].text for w in writes if w.name == "queue_text"
+    }
+    done = {("typed", text) for text in texts.values()}
+    for write in writes:
+        if write.name in ("edit_queued", "cancel_queued"):
+            what = "edited" if write.name == "edit_queued" else "cancelled"
+            done.add((what, texts[write.arguments[1]]))
+    return done
 
 
 def some(numbers: range, most: int) -> list[int]:
@@ -141,14 +166,16 @@ def some(numbers: range, most: int) -> list[int]:
 
 
 def script_with_everything() -> tuple[list[ScriptedTurn], int]:
-    """Return the first random script of two turns that has parallel calls and steering."""
+    """Return the first short random script that has parallel calls, steering and a queue."""
 
     def has_everything(turns: list[ScriptedTurn]) -> bool:
         steps: list[Step] = [step for turn in turns for step in turn.steps]
         parallel = any(len(step.calls) > 2 and step.thoughts and step.words for step in steps)
-        return len(turns) == 2 and parallel and any(step.steering for step in steps)
+        then = {typing.then for step in steps for typing in step.typings}
+        typed = then == {"wait", "edit", "cancel"}
+        return len(turns) < 4 and parallel and typed and any(step.steering for step in steps)
 
-    seed = next(seed for seed in range(1000) if has_everything(random_script(seed)))
+    seed = next(seed for seed in range(10_000) if has_everything(random_script(seed)))
     return random_script(seed), seed
 
 
@@ -171,7 +198,9 @@ def test_a_conversation_cut_off_after_any_write_is_recovered(cut_off: CutOff, tm
             # What was shown is there, and nothing that was not.
             said = [saying(item.role, item.chunk) for item in conversation.history().chunks]
             assert said == shown(rows[: row.last_n])
+            assert_each_text_has_one_place(conversation, script, done_to_queue(writes[:cut]))
             assert_goes_on(conversation, strict)
+            assert_kept_texts_go_out(conversation)
             statuses |= set(turns_frame(store, "c")["status"])
     assert statuses == {"completed", "interrupted"}
     assert listener.resets == 0

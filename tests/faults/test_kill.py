@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,15 @@ from dispatch_nb.compose import open_conversation
 from dispatch_nb.frames import turns_frame
 from dispatch_nb.store import EventRow, Store
 from dispatch_nb.wire.parse import parse_live_event
-from tests.faults.checks import Strict, assert_goes_on, assert_whole, saying, shown
+from tests.faults.checks import (
+    Strict,
+    assert_each_text_has_one_place,
+    assert_goes_on,
+    assert_kept_texts_go_out,
+    assert_whole,
+    saying,
+    shown,
+)
 from tests.faults.script import ScriptedTurn, assert_prefix, make_script
 
 FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
@@ -60,8 +69,11 @@ def ready_processes(folder: Path, count: int) -> Iterator[tuple[Path, subprocess
 
 def kill_in_the_middle(
     process: subprocess.Popen[str], seed: int, script: list[ScriptedTurn]
-) -> list[EventRow]:
-    """Let a process talk, kill it at the seed's moment, and return what it had reported."""
+) -> tuple[list[EventRow], list[tuple[str, str]]]:
+    """Let a process talk, kill it at the seed's moment; return what it had reported.
+
+    That is: the events it had shown, and what its queue had taken.
+    """
     source = random.Random(f"{seed} kill")
     assert process.stdin is not None
     assert process.stdout is not None
@@ -77,11 +89,12 @@ def kill_in_the_middle(
     process.wait(30)
     process.stdin.close()
     process.stdout.close()
-    return [event_row(line) for line in lines if line.endswith("\n")]
+    reported = [json.loads(line) for line in lines if line.endswith("\n")]
+    rows = [event_row(*each) for each in reported if isinstance(each[0], int)]
+    return rows, [(what, text) for what, *(text, *_) in reported if isinstance(what, str)]
 
 
-def event_row(line: str) -> EventRow:
-    n, at_us, mono_us, event = json.loads(line)
+def event_row(n: int, at_us: int, mono_us: int, event: str) -> EventRow:
     return EventRow(n, at_us, mono_us, parse_live_event(event))
 
 
@@ -92,11 +105,19 @@ def ends(path: Path) -> tuple[int, int]:
     return row or (0, 0)
 
 
-def assert_recovered(path: Path, script: list[ScriptedTurn], reported: list[EventRow]) -> str:
-    """Open what a killed process left, check all of it, go on; return how its turn ended."""
+def assert_recovered(
+    path: Path,
+    script: list[ScriptedTurn],
+    reported: list[EventRow],
+    queued: list[tuple[str, str]],
+) -> tuple[str, Counter[str]]:
+    """Open what a killed process left, check all of it, go on.
+
+    Returns how its turn ended, and how many of the texts it had queued are where.
+    """
     if not path.exists() or ends_of_nothing(path):
         assert reported == []
-        return "never began"
+        return "never began", Counter()
     seq, n = ends(path)
     strict = Strict()
     conversation = open_conversation(strict, store=path, conversation_id="c")
@@ -108,14 +129,16 @@ def assert_recovered(path: Path, script: list[ScriptedTurn], reported: list[Even
     statuses = list(turns_frame(conversation.store, "c")["status"])
     if statuses:
         assert conversation.title == script[0].prompt
+    places = assert_each_text_has_one_place(conversation, script, queued)
     assert_goes_on(conversation, strict)
+    assert_kept_texts_go_out(conversation)
     before = conversation.events()
     conversation.store.close()
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM events").fetchone() == (0,)
     with Store(path) as store:
         assert store.events("c") == before
-    return statuses[-1] if statuses else "no turn"
+    return statuses[-1] if statuses else "no turn", places
 
 
 def ends_of_nothing(path: Path) -> bool:
@@ -131,14 +154,20 @@ def ends_of_nothing(path: Path) -> bool:
 def test_nothing_that_was_shown_is_lost_when_the_process_is_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcomes: dict[str, int] = {}
+    outcomes: Counter[str] = Counter()
+    texts: Counter[str] = Counter()
     seen = 0
     for seed, (path, process) in enumerate(ready_processes(tmp_path, KILLS)):
         script = make_script(seed)
-        reported = kill_in_the_middle(process, seed, script)
-        outcome = assert_recovered(path, script, reported)
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        reported, queued = kill_in_the_middle(process, seed, script)
+        outcome, places = assert_recovered(path, script, reported, queued)
+        outcomes[outcome] += 1
+        texts += places
         seen += len(reported)
     with capsys.disabled():
-        print(f"\n{KILLS} kills, {seen} events had been shown, 0 lost: {outcomes}")
+        print(
+            f"\n{KILLS} kills, {seen} events had been shown, 0 lost: {dict(outcomes)}; of the "
+            f"queued texts {texts['transcript']} are in the transcript and {texts['queue']} in the "
+            "queue, 0 lost or in both"
+        )
     assert outcomes.get("interrupted", 0) > KILLS / 2
