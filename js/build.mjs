@@ -1,4 +1,5 @@
-// Bundle the widget: one ES module and one style sheet into dispatch_nb/static.
+// Bundle the front end into dispatch_nb/static: the widget as one ES module and one style sheet,
+// and the typesetter of formulas, which a page asks for when it meets one.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -12,7 +13,7 @@ const watch = process.argv.includes("--watch");
 
 const options = {
   absWorkingDir: here,
-  entryPoints: { widget: "src/widget.ts" },
+  entryPoints: { widget: "src/widget.ts", typeset: "src/typeset.ts" },
   outdir: target,
   bundle: true,
   format: "esm",
@@ -20,8 +21,12 @@ const options = {
   charset: "utf8",
   legalComments: "none",
   loader: { ".svg": "text" },
-  // markdown-it decodes entities; the package's index brings its encoder along, 23 kB.
-  alias: { entities: "entities/lib/decode.js" },
+  // What markdown-it brings along and browsers have, or we do not use: 45 kB.
+  alias: {
+    entities: "./src/lean/entities.ts",
+    "linkify-it": "./src/lean/linkify-it.ts",
+    "uc.micro": "./src/lean/uc-micro.ts",
+  },
   minify: !watch,
   sourcemap: watch ? "inline" : false,
   logLevel: "warning",
@@ -39,7 +44,7 @@ if (watch) {
     // esbuild has already printed each error with its place.
     process.exit(1);
   }
-  for (const name of ["widget.js", "widget.css"]) {
+  for (const name of ["widget.js", "typeset.js", "widget.css"]) {
     const content = await readFile(join(target, name));
     const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(7);
     console.log(

@@ -18,6 +18,7 @@ from ..errors import DispatchError
 from ..loop import turn_loop
 from ..wire import view as v
 from ..wire.base import WireModel
+from .assets import read_typesetter
 from .outbox import SNAPSHOT_CHUNKS, Outbox
 
 __all__ = ["Acts"]
@@ -61,6 +62,8 @@ class Acts:
             case v.StopMessage():
                 stopped = self._conversation.stop()
                 self._reply(message.request_id, None if stopped else "No turn is running.")
+            case v.FetchMessage():
+                self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
                 assert_never(message)
 

@@ -21,6 +21,8 @@ __all__ = [
     "AckMessage",
     "CancelQueuedMessage",
     "EventsMessage",
+    "FetchMessage",
+    "FileMessage",
     "HistoryMessage",
     "KernelMessage",
     "OlderMessage",
@@ -122,6 +124,14 @@ class ReplyMessage(WireModel):
     reason: Text | MISSING = MISSING
 
 
+class FileMessage(WireModel):
+    """A part of the front end that a view asked for, as the text of its module."""
+
+    type: Literal["file"] = "file"
+    name: Literal["typeset"]
+    text: Text
+
+
 class ReadyMessage(WireModel):
     """A view appeared and wants a snapshot."""
 
@@ -187,8 +197,15 @@ class OlderMessage(WireModel):
     before: int
 
 
+class FetchMessage(WireModel):
+    """A view needs a part of the front end that is loaded on first use."""
+
+    type: Literal["fetch"] = "fetch"
+    name: Literal["typeset"]
+
+
 ViewMessage = Annotated[
-    EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage,
+    EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage | FileMessage,
     Field(discriminator="type"),
 ]
 KernelMessage = Annotated[
@@ -200,6 +217,7 @@ KernelMessage = Annotated[
     | CancelQueuedMessage
     | SendQueuedMessage
     | StopMessage
-    | OlderMessage,
+    | OlderMessage
+    | FetchMessage,
     Field(discriminator="type"),
 ]

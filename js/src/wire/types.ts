@@ -270,6 +270,19 @@ export type ExtensionEvent =
   | ToolSettledEvent
   | TurnRefusedEvent;
 
+/** A view needs a part of the front end that is loaded on first use. */
+export interface FetchMessage {
+  readonly type: "fetch";
+  readonly name: "typeset";
+}
+
+/** A part of the front end that a view asked for, as the text of its module. */
+export interface FileMessage {
+  readonly type: "file";
+  readonly name: "typeset";
+  readonly text: string;
+}
+
 /** Committed chunks: an older page, or a tail. */
 export interface HistoryMessage {
   readonly type: "history";
@@ -302,7 +315,8 @@ export type KernelMessage =
   | CancelQueuedMessage
   | SendQueuedMessage
   | StopMessage
-  | OlderMessage;
+  | OlderMessage
+  | FetchMessage;
 
 export type LiveEvent =
   | StatusEvent
@@ -838,7 +852,7 @@ export interface UserMessageEvent {
   readonly text: string;
 }
 
-export type ViewMessage = EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage;
+export type ViewMessage = EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage | FileMessage;
 
 export type WsClientMessage =
   | SubscribeMessage

@@ -2,45 +2,42 @@
  * Markdown that grows: blocks that are finished keep their nodes for good, and only the open end
  * is parsed and drawn again.
  */
-import remend from "remend";
-import { decorate } from "./decorate";
-import { blockStarts, type Environment, type ListParts, listParts, parse, toHtml } from "./parser";
+import { type CodeFrame, frameOf } from "./code-frame";
+import type { FormulaSetter } from "./controls";
+import { decidedLines } from "./open-end";
+import { blockParts, blockStarts, type Environment, type Parts, parse, toHtml } from "./parser";
+import { patch } from "./patch";
 import { sanitize } from "./sanitize";
 
-// Unfinished emphasis and code are closed; links and images are not guessed at.
-const MEND = {
-  links: false,
-  images: false,
-  katex: false,
-  htmlTags: false,
-  comparisonOperators: false,
-  singleTilde: false,
-};
 const OPEN_FENCE = /^(`{3,}|~{3,})[^\n]*\n/;
+// A block larger than this is shown as it was written: to format it would hold up the page.
+const LARGEST_BLOCK = 48_000;
+const LARGEST_TABLE = 12_000;
 
-const OPEN_LINK = /(^|[^\\])(!?)\[([^[\]\n]*)\]\([^()\s]*$/;
-
-/** An open code block at the very end: text is added to its one text node. */
+/** An open code block at the very end: text is added to it without a parse. */
 interface OpenCode {
-  readonly node: Text;
+  readonly frame: CodeFrame;
   readonly mark: string;
 }
 
 /** One text of a transcript, drawn as markdown into `element`. */
 export class MarkdownView {
   readonly element = document.createElement("div");
+  readonly #formulas: FormulaSetter;
   #source = "";
   #isFinished = false;
   #finishedLength = 0;
   #hasBrackets = false;
-  #environment: Environment = { references: {}, isFinished: true };
+  #environment: Environment = { references: {}, isOpen: false };
   #openHtml = "";
   #openNodes: ChildNode[] = [];
   #openCode: OpenCode | null = null;
-  #openList: ListParts | null = null;
+  #openParts: Parts | null = null;
 
-  constructor() {
+  constructor(formulas: FormulaSetter) {
+    this.#formulas = formulas;
     this.element.className = "dnb-prose";
+    this.element.dir = "auto";
   }
 
   /** Show `text`; unless it is finished more may follow. Text that only grew keeps its nodes. */
@@ -53,7 +50,7 @@ export class MarkdownView {
     this.#source = source;
     this.#isFinished = isFinished;
     if (!isFinished && this.#openCode && !(lastLine + added).includes(this.#openCode.mark)) {
-      this.#openCode.node.appendData(added);
+      this.#openCode.frame.append(added);
       this.#openHtml = "";
       return;
     }
@@ -66,11 +63,8 @@ export class MarkdownView {
     this.#isFinished = false;
     this.#finishedLength = 0;
     this.#hasBrackets = false;
-    this.#environment = { references: {}, isFinished: true };
-    this.#openHtml = "";
-    this.#openNodes = [];
-    this.#openCode = null;
-    this.#openList = null;
+    this.#environment = { references: {}, isOpen: false };
+    this.#forgetOpen();
   }
 
   #draw(): void {
@@ -82,7 +76,7 @@ export class MarkdownView {
 
   /** Return where in `tail` the first block begins that more text could still change. */
   #openBoundary(tail: string): number {
-    const starts = blockStarts(parse(tail, this.#openEnvironment()));
+    const starts = blockStarts(tail, this.#openEnvironment());
     const lastStart = lineOffset(tail, starts.at(-1) ?? 0);
     const first = starts.at(isUndecided(tail, lastStart) ? -2 : -1);
     return first === undefined ? 0 : lineOffset(tail, first);
@@ -91,85 +85,112 @@ export class MarkdownView {
   #finish(source: string): void {
     const end = this.#finishedLength + source.length;
     const known = Object.keys(this.#environment.references).length;
-    let html = toHtml(parse(source, this.#environment), this.#environment);
+    let html = finishedHtml(source, this.#environment);
     if (this.#hasBrackets && Object.keys(this.#environment.references).length > known) {
       // A link is defined below blocks that may use it: the one thing that reaches back.
-      this.#removeOpen();
-      this.element.replaceChildren();
-      const all = this.#source.slice(0, end);
-      html = toHtml(parse(all, this.#environment), this.#environment);
+      this.#openNodes = [...this.element.childNodes];
+      html = finishedHtml(this.#source.slice(0, end), this.#environment);
     }
-    // What is drawn already stays, but for code, which gets its colours and its bar now.
-    if (html !== this.#openHtml || html.includes("<pre")) {
-      this.#removeOpen();
-      this.#append(html, true);
-    }
-    this.#openNodes = [];
-    this.#openHtml = "";
-    this.#openCode = null;
-    this.#openList = null;
+    if (html !== this.#openHtml) this.#show(html);
+    for (const node of this.#openNodes) finishCode(node);
+    this.#forgetOpen();
     this.#finishedLength = end;
     this.#hasBrackets ||= source.includes("]");
   }
 
   #drawOpen(source: string): void {
     const environment = this.#openEnvironment();
-    const tokens = parse(mend(source), environment);
+    const decided = decidedLines(source);
+    if (isTooLarge(decided)) {
+      this.#show(asWritten(decided));
+      return;
+    }
+    const tokens = parse(decided, environment);
     const html = toHtml(tokens, environment);
     if (html === this.#openHtml) return;
-    const list = listParts(tokens, environment);
-    if (!this.#growList(list)) {
-      this.#removeOpen();
-      this.#openNodes = this.#append(html, false);
-      this.#openCode = this.#findOpenCode(source);
-    }
+    const parts = blockParts(tokens, environment);
+    if (!this.#growParts(parts)) this.#show(html);
     this.#openHtml = html;
-    this.#openList = list;
+    this.#openParts = parts;
+    this.#openCode = this.#findOpenCode(source);
   }
 
-  /** Draw only the items of the open list that are new or have changed: a list may get long. */
-  #growList(list: ListParts | null): boolean {
-    const drawn = this.#openList;
-    const element = this.#openNodes[0];
-    if (!list || drawn?.opening !== list.opening || !(element instanceof Element)) return false;
-    const changed = list.items.findIndex((item, index) => item !== drawn.items[index]);
-    const first = changed < 0 ? list.items.length : changed;
-    for (const item of [...element.children].slice(first)) item.remove();
-    const fragment = sanitize(list.opening + list.items.slice(first).join("") + list.closing);
-    decorate(fragment, false);
-    element.append(...(fragment.firstElementChild?.children ?? []));
+  /** Draw only the items of an open list, or rows, that are new or have changed: it may get long. */
+  #growParts(parts: Parts | null): boolean {
+    const drawn = this.#openParts;
+    if (!parts || drawn?.opening !== parts.opening || drawn.items.length === 0) return false;
+    const changed = parts.items.findIndex((item, index) => item !== drawn.items[index]);
+    const first = changed < 0 ? parts.items.length : changed;
+    const fragment = sanitize(parts.opening + parts.items.slice(first).join("") + parts.closing);
+    const shown = partsElement(this.#openNodes);
+    const anew = partsElement([...fragment.childNodes]);
+    if (!shown || !anew) return false;
+    if (shown.children.length !== drawn.items.length) return false;
+    patch(shown, [...shown.children].slice(first), [...anew.children], this.#formulas);
     return true;
   }
 
   #findOpenCode(source: string): OpenCode | null {
     const mark = OPEN_FENCE.exec(source)?.[1]?.[0];
-    const [only, ...others] = this.#openNodes;
-    if (!mark || others.length > 0 || !(only instanceof Element)) return null;
-    const code = only.querySelector(":scope > pre > code");
-    if (!code) return null;
-    const node = code.firstChild ?? code.appendChild(document.createTextNode(""));
-    return node instanceof Text ? { node, mark } : null;
+    const [only, ...others] = this.#openNodes.filter((node) => node instanceof Element);
+    if (!mark || others.length > 0 || !only || !source.startsWith(mark)) return null;
+    // What waits for the end of its line is no part of the code yet.
+    if (decidedLines(source) !== source) return null;
+    const frame = frameOf(only);
+    return frame ? { frame, mark } : null;
   }
 
-  #removeOpen(): void {
-    for (const node of this.#openNodes) node.remove();
+  #show(html: string): void {
+    const drawn = [...sanitize(html).childNodes];
+    this.#openNodes = patch(this.element, this.#openNodes, drawn, this.#formulas);
+  }
+
+  #forgetOpen(): void {
     this.#openNodes = [];
     this.#openHtml = "";
     this.#openCode = null;
-    this.#openList = null;
-  }
-
-  #append(html: string, isFinished: boolean): ChildNode[] {
-    const fragment = sanitize(html);
-    decorate(fragment, isFinished);
-    const nodes = [...fragment.childNodes];
-    this.element.append(fragment);
-    return nodes;
+    this.#openParts = null;
   }
 
   #openEnvironment(): Environment {
-    return { references: { ...this.#environment.references }, isFinished: false };
+    return { references: { ...this.#environment.references }, isOpen: true };
   }
+}
+
+/** Return the element whose children are the items of a list or the rows of a table's body. */
+function partsElement(nodes: readonly ChildNode[]): Element | null {
+  const first = nodes.find((node) => node instanceof Element);
+  if (!(first instanceof Element)) return null;
+  return first.matches("ul, ol") ? first : first.querySelector(":scope > table > tbody");
+}
+
+function finishCode(node: ChildNode): void {
+  frameOf(node)?.finish();
+  if (!(node instanceof Element)) return;
+  for (const element of node.querySelectorAll(".dnb-code")) frameOf(element)?.finish();
+}
+
+/** Return the HTML of blocks; each that is too large is shown as it was written. */
+function finishedHtml(source: string, environment: Environment): string {
+  if (!isTooLarge(source)) return toHtml(parse(source, environment), environment);
+  const lines = source.split("\n");
+  const starts = blockStarts(source, environment);
+  return starts
+    .map((start, index) => {
+      const block = lines.slice(start, starts[index + 1]).join("\n");
+      return isTooLarge(block) ? asWritten(block) : toHtml(parse(block, environment), environment);
+    })
+    .join("");
+}
+
+function isTooLarge(source: string): boolean {
+  if (source.length < LARGEST_TABLE || OPEN_FENCE.test(source)) return false;
+  return source.length > LARGEST_BLOCK || /^[ \t>]*\|/m.test(source);
+}
+
+function asWritten(source: string): string {
+  const escaped = source.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return `<pre data-language="">${escaped}</pre>\n`;
 }
 
 /**
@@ -181,17 +202,6 @@ export class MarkdownView {
 function isUndecided(text: string, start: number): boolean {
   if (text.includes("\n", start)) return false;
   return !/\n[ \t]*\n$/.test(text.slice(0, start)) || /^[ \t]*\d{1,9}$/.test(text.slice(start));
-}
-
-/** Close what is unfinished at the end; of code, drop what may become its closing fence. */
-function mend(source: string): string {
-  if (OPEN_FENCE.test(source)) return source.replace(/\n[`~]+$/, "\n");
-  return remend(source.replace(OPEN_LINK, openLink), MEND);
-}
-
-/** Of a link whose address is still coming show the words; of an image nothing. */
-function openLink(_link: string, before: string, mark: string, words: string): string {
-  return before + (mark === "!" ? "" : words);
 }
 
 /** Return where line `line` of `text` begins. */

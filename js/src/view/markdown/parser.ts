@@ -1,22 +1,25 @@
 /** Markdown source to tokens and HTML: CommonMark with tables, no raw HTML, nothing that loads. */
 import MarkdownIt from "markdown-it";
-import { highlight } from "./highlight";
+import { bareLinks } from "./bare-links";
+import { formulas } from "./formulas";
+import { type OpenEnd, openEnd } from "./open-end";
 
 export type Tokens = ReturnType<MarkdownIt["parse"]>;
 
-/** What one parse carries: link definitions, and whether code is complete enough to colour. */
-export interface Environment {
+/** What one parse carries: link definitions, and whether more text may follow. */
+export interface Environment extends OpenEnd {
   references: Record<string, { title: string; href: string }>;
-  isFinished: boolean;
 }
 
-const parser = new MarkdownIt({ html: false, typographer: false, linkify: true });
-parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
+const parser = new MarkdownIt({ html: false, typographer: false, linkify: false });
+// Deeper nesting is nobody's text; each level costs the page layout.
+parser.set({ maxNesting: 24 } as Parameters<typeof parser.set>[0]);
+parser.use(bareLinks).use(openEnd);
 const { escapeHtml } = parser.utils;
 const rules = parser.renderer.rules;
 
 // Neither `href` nor `src` is ever written: a browser may look up the host of a link, and loads
-// an image, as soon as such an attribute exists. `decorate` turns these marks into controls.
+// an image, as soon as such an attribute exists. `controls` turns these marks into controls.
 rules.link_open = (tokens, index) =>
   `<a data-href="${escapeHtml(tokens[index]?.attrGet("href") ?? "")}">`;
 rules.image = (tokens, index, options, environment, renderer) => {
@@ -25,28 +28,44 @@ rules.image = (tokens, index, options, environment, renderer) => {
   const alt = renderer.renderInlineAsText(token?.children ?? [], options, environment);
   return `<span data-image="${source}" data-alt="${escapeHtml(alt)}"></span>`;
 };
+parser.use(formulas, (source: string, isDisplay: boolean) => {
+  const display = isDisplay ? ' data-display=""' : "";
+  return `<span data-formula="${escapeHtml(source)}"${display}></span>`;
+});
 
 rules.table_open = () => '<div class="dnb-table"><table>';
 rules.table_close = () => "</table></div>";
 rules.th_open = (tokens, index) => `<th${alignment(tokens[index]?.attrGet("style"))}>`;
 rules.td_open = (tokens, index) => `<td${alignment(tokens[index]?.attrGet("style"))}>`;
-rules.fence = (tokens, index, _options, environment: Environment) => {
+rules.fence = (tokens, index) => {
   const token = tokens[index];
-  return code(token?.content ?? "", token?.info.trim().split(/\s+/, 1)[0] ?? "", environment);
+  return code(token?.content ?? "", token?.info.trim().split(/\s+/, 1)[0] ?? "");
 };
-rules.code_block = (tokens, index, _options, environment: Environment) =>
-  code(tokens[index]?.content ?? "", "", environment);
+rules.code_block = (tokens, index) => code(tokens[index]?.content ?? "", "");
+rules["checkbox"] = (tokens, index) => `<span data-check="${tokens[index]?.markup}"></span>`;
 
 function alignment(style: string | null | undefined): string {
   const side = /(right|center)/.exec(style ?? "")?.[1];
   return side ? ` class="dnb-${side}"` : "";
 }
 
-function code(content: string, language: string, environment: Environment): string {
-  const coloured = environment.isFinished ? highlight(content, language) : null;
-  const label = escapeHtml(language);
-  return `<pre data-language="${label}"><code>${coloured ?? escapeHtml(content)}</code></pre>`;
+function code(content: string, language: string): string {
+  return `<pre data-language="${escapeHtml(language)}">${escapeHtml(content)}</pre>\n`;
 }
+
+/** An item that begins with `[ ]` or `[x]` is a task: the sign becomes a box. */
+parser.core.ruler.after("inline", "tasks", ({ tokens, Token }) => {
+  for (const [index, token] of tokens.entries()) {
+    if (tokens[index - 2]?.type !== "list_item_open" || !token.children) continue;
+    const [first] = token.children;
+    const mark = first?.type === "text" ? /^\[([ xX])\](?:\s+|$)/.exec(first.content) : null;
+    if (!first || !mark) continue;
+    first.content = first.content.slice(mark[0].length);
+    const box = new Token("checkbox", "", 0);
+    box.markup = mark[1] === " " ? "open" : "done";
+    token.children.unshift(box);
+  }
+});
 
 /** Return the tokens of a piece of markdown; its link definitions are added to `environment`. */
 export function parse(source: string, environment: Environment): Tokens {
@@ -58,8 +77,10 @@ export function toHtml(tokens: Tokens, environment: Environment): string {
   return parser.renderer.render(tokens, parser.options, environment);
 }
 
-/** Return the first line of each top-level block. */
-export function blockStarts(tokens: Tokens): number[] {
+/** Return the first line of each top-level block of a piece of markdown. */
+export function blockStarts(source: string, environment: Environment): number[] {
+  const tokens: Tokens = [];
+  parser.block.parse(source, parser, environment, tokens);
   const starts: number[] = [];
   for (const token of tokens) {
     if (token.level === 0 && token.nesting >= 0 && token.map) starts.push(token.map[0]);
@@ -67,25 +88,35 @@ export function blockStarts(tokens: Tokens): number[] {
   return starts;
 }
 
-/** A list as the HTML of its parts. */
-export interface ListParts {
+/** A block as the HTML of its parts: the items of a list, the rows of a table. */
+export interface Parts {
   readonly opening: string;
   readonly items: readonly string[];
   readonly closing: string;
 }
 
-/** Return the parts of a list that is all there is in `tokens`, else null. */
-export function listParts(tokens: Tokens, environment: Environment): ListParts | null {
-  const [first, last] = [tokens[0], tokens.at(-1)];
-  if (!first?.type.endsWith("_list_open") || !last) return null;
+const PARTS: Readonly<Record<string, { readonly level: number; readonly close: string }>> = {
+  bullet_list_open: { level: 1, close: "list_item_close" },
+  ordered_list_open: { level: 1, close: "list_item_close" },
+  table_open: { level: 2, close: "tr_close" },
+};
+
+/** Return the parts of a list or table that is all there is in `tokens`, else null. */
+export function blockParts(tokens: Tokens, environment: Environment): Parts | null {
+  const kind = PARTS[tokens[0]?.type ?? ""];
+  if (!kind) return null;
+  const body = tokens.findIndex(({ type }) => type === "tbody_open");
+  if (kind.level === 2 && body < 0) return null;
+  const first = kind.level === 2 ? body + 1 : 1;
   const ends: number[] = [];
   for (const [index, { level, type }] of tokens.entries()) {
     if (level === 0 && index > 0 && index < tokens.length - 1) return null;
-    if (level === 1 && type === "list_item_close") ends.push(index + 1);
+    if (index >= first && level === kind.level && type === kind.close) ends.push(index + 1);
   }
+  const html = (from: number, to: number) => toHtml(tokens.slice(from, to), environment);
   return {
-    opening: toHtml([first], environment),
-    items: ends.map((end, index) => toHtml(tokens.slice(ends[index - 1] ?? 1, end), environment)),
-    closing: toHtml([last], environment),
+    opening: html(0, first),
+    items: ends.map((end, index) => html(ends[index - 1] ?? first, end)),
+    closing: html(ends.at(-1) ?? first, tokens.length),
   };
 }

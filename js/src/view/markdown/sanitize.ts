@@ -6,19 +6,40 @@ const ELEMENTS = [
   ...["span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"],
   ...["h1", "h2", "h3", "h4", "h5", "h6"],
 ];
-// The data attributes hold addresses and words that `decorate` judges: no browser acts on them.
-const DATA = ["data-alt", "data-href", "data-image", "data-language"];
+// The data attributes hold addresses and words that `controls` judges: no browser acts on them.
+const DATA = [
+  ...["data-alt", "data-check", "data-display", "data-formula", "data-href", "data-image"],
+  "data-language",
+];
+const MATH_ELEMENTS = [
+  ...["math", "menclose", "merror", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded"],
+  ...["mphantom", "mprescripts", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub"],
+  ...["msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "none"],
+];
+const MATH_ATTRIBUTES = [
+  ...["accent", "accentunder", "class", "columnalign", "columnlines", "columnspacing", "depth"],
+  ...["display", "displaystyle", "fence", "form", "height", "linebreak", "linethickness", "lspace"],
+  ...["mathcolor", "mathsize", "mathvariant", "maxsize", "minsize", "movablelimits", "notation"],
+  ...["rowalign", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator", "stretchy"],
+  ...["symmetric", "voffset", "width", "columnspan", "rowspan"],
+];
 
 const purifier = DOMPurify(window);
-purifier.addHook("uponSanitizeAttribute", (_node, attribute) => {
-  if (attribute.attrName !== "class") return;
-  const names = attribute.attrValue.split(/\s+/);
-  // highlight.js writes sub-scopes as `function_`, `class_`: plain words, never ours or a host's.
-  attribute.attrValue = names
-    .filter((name) => /^(hljs-|dnb-(right|center|table)$)/.test(name))
-    .join(" ");
-  attribute.keepAttr = attribute.attrValue !== "";
+purifier.addHook("uponSanitizeAttribute", (node, attribute) => {
+  if (attribute.attrName === "class") {
+    const names = attribute.attrValue.split(/\s+/);
+    const own = node.namespaceURI?.endsWith("MathML") ? /^tml-/ : /^dnb-(right|center|table)$/;
+    attribute.attrValue = names.filter((name) => own.test(name)).join(" ");
+    attribute.keepAttr = attribute.attrValue !== "";
+  } else if (/\b(?:e-?\d|\d{3,})/i.test(attribute.attrValue) && SIZES.has(attribute.attrName)) {
+    // No formula needs a space of a hundred of anything.
+    attribute.keepAttr = false;
+  }
 });
+const SIZES = new Set(["depth", "height", "lspace", "mathsize", "maxsize", "minsize", "rspace"]);
+for (const name of ["voffset", "width", "linethickness", "rowspacing", "columnspacing"]) {
+  SIZES.add(name);
+}
 
 /** Return the HTML as detached nodes of which nothing can run, load or restyle the page. */
 export function sanitize(html: string): DocumentFragment {
@@ -28,6 +49,19 @@ export function sanitize(html: string): DocumentFragment {
     ADD_URI_SAFE_ATTR: ["class", ...DATA],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
+    RETURN_DOM_FRAGMENT: true,
+  });
+}
+
+/** Return MathML as detached nodes without links, styles, identifiers or foreign content. */
+export function sanitizeFormula(mathml: string): DocumentFragment {
+  return purifier.sanitize(mathml, {
+    ALLOWED_TAGS: MATH_ELEMENTS,
+    ALLOWED_ATTR: MATH_ATTRIBUTES,
+    ADD_URI_SAFE_ATTR: MATH_ATTRIBUTES,
+    ALLOW_DATA_ATTR: false,
+    ALLOW_ARIA_ATTR: false,
+    NAMESPACE: "http://www.w3.org/1999/xhtml",
     RETURN_DOM_FRAGMENT: true,
   });
 }
