@@ -35,7 +35,7 @@ from dispatch_nb.errors import (
     TurnFailedError,
     UnknownConversationError,
 )
-from dispatch_nb.widget.assets import load_bundle
+from dispatch_nb.widget.assets import load_bundle, read_typesetter
 from dispatch_nb.widget.outbox import PATIENCE_S, WINDOW
 from dispatch_nb.wire.conversation import Usage
 from tests.conversation_parts import Listener
@@ -195,6 +195,14 @@ def test_a_refused_act_is_answered_with_the_reason(chat):
     assert reasons["r1"].startswith("The message is empty")
     assert reasons["r2"] == reasons["r3"].split(":")[0] + "."
     assert chat.history().chunks == []
+
+
+def test_a_view_that_meets_a_formula_gets_the_typesetter(chat):
+    view = View(chat)
+    view.act(type="fetch", name="typeset")
+    (file,) = view.got("file")
+    assert file == {"type": "file", "name": "typeset", "text": read_typesetter()}
+    assert "typeset" in file["text"]
 
 
 def test_older_chunks_come_as_a_page(chat):

@@ -1,4 +1,5 @@
 /** What the store holds and offers: the state that views draw, and the person's acts. */
+import type { Formulas } from "./formulas";
 import { initialLive, type LiveState } from "./transcript/live";
 import type { ConversationStatus } from "./transport";
 import type { LiveEvent, QueuedText, Usage } from "./wire/types";
@@ -43,6 +44,8 @@ export interface ChatState {
 }
 
 export interface ChatStore {
+  /** The typesetter of formulas, for every view of this chat. */
+  readonly formulas: Formulas;
   state(): ChatState;
   /** Be told after each change; returns what ends it. */
   subscribe(listener: () => void): () => void;

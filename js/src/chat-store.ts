@@ -9,6 +9,7 @@ import {
   type RefusedText,
   settlePending,
 } from "./chat-state";
+import { Formulas } from "./formulas";
 import { type Outcome, QueueActs } from "./queue-acts";
 import { requestIds } from "./request-ids";
 import { Timers } from "./timers";
@@ -35,6 +36,7 @@ export function createChatStore(transport: Transport): ChatStore {
 }
 
 class TransportChatStore implements ChatStore {
+  readonly formulas: Formulas;
   #state = initialChatState();
   #next: number | null = null;
   #acked = 0;
@@ -52,6 +54,7 @@ class TransportChatStore implements ChatStore {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.formulas = new Formulas(() => transport.send({ type: "fetch", name: "typeset" }));
     this.#queue = new QueueActs((act) => transport.send(act), this.#requestId);
     this.#disconnect = transport.connect({
       message: (message) => this.#receive(message),
@@ -127,6 +130,7 @@ class TransportChatStore implements ChatStore {
 
   close(): void {
     this.#timers.close();
+    this.formulas.close();
     this.#listeners.clear();
     this.#disconnect();
   }
@@ -155,6 +159,9 @@ class TransportChatStore implements ChatStore {
         return;
       case "reply":
         this.#answer(message);
+        return;
+      case "file":
+        void this.formulas.load(message.text);
         return;
       default:
         message satisfies never;

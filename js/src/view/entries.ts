@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Folds } from "./folded";
 import { icons } from "./icons";
-import { image } from "./markdown/decorate";
+import { image } from "./markdown/controls";
 import type { Entry, Section } from "./sections";
 import { toolGroup } from "./tool-card";
 import { advice, plural } from "./words";

@@ -10,7 +10,9 @@ import { selectChunks } from "../transcript/selectors";
 import { copyButton } from "./copy";
 import { type EntryContext, sectionTemplate, storedImage } from "./entries";
 import type { Folds } from "./folded";
+import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
+import { formulaSetter } from "./markdown/set-formula";
 import { type Entry, type Section, selectSections } from "./sections";
 import { delay } from "./words";
 
@@ -19,6 +21,7 @@ export class LogView {
   readonly element = document.createElement("div");
   readonly #store: ChatStore;
   readonly #redraw: () => void;
+  readonly #formulas: FormulaSetter;
   readonly #texts = new Map<number, MarkdownView>();
   readonly #images = new Map<number, HTMLElement>();
   readonly #copies = new Map<number, HTMLElement>();
@@ -31,6 +34,7 @@ export class LogView {
   constructor(store: ChatStore, redraw: () => void) {
     this.#store = store;
     this.#redraw = redraw;
+    this.#formulas = formulaSetter(store.formulas);
     this.element.className = "dnb-log-content";
   }
 
@@ -92,7 +96,7 @@ export class LogView {
       folds: this.#folds,
       again,
       textNode: (key, text, isStreaming) => {
-        const view = this.#texts.get(key) ?? new MarkdownView();
+        const view = this.#texts.get(key) ?? new MarkdownView(this.#formulas);
         this.#texts.set(key, view);
         view.update(text, !isStreaming);
         return view.element;

@@ -9,7 +9,8 @@ const CLOSING = /[.,;:!?'*_~)\]]/;
 /** Add the rule to a parser. */
 export function bareLinks(md: MarkdownIt): void {
   md.inline.ruler.push("bare_link", (state, silent) => {
-    if (state.src.charCodeAt(state.pos) !== 0x3a || state.linkLevel > 0) return false;
+    const { linkLevel } = state as unknown as { readonly linkLevel: number };
+    if (state.src.charCodeAt(state.pos) !== 0x3a || linkLevel > 0) return false;
     const scheme = SCHEME.exec(state.pending)?.[1];
     if (!scheme) return false;
     REST.lastIndex = state.pos;

@@ -58,11 +58,11 @@ export function formulas(
     },
     { alt: ["paragraph", "reference", "blockquote", "list"] },
   );
-  md.renderer.rules["formula"] = (tokens, index) => {
+  md.renderer.rules.formula = (tokens, index) => {
     const { content = "", markup = "" } = tokens[index] ?? {};
     return render(content, markup === "$$" || markup === "\\[");
   };
-  md.renderer.rules["formula_block"] = (tokens, index) => render(tokens[index]?.content ?? "", true);
+  md.renderer.rules.formula_block = (tokens, index) => render(tokens[index]?.content ?? "", true);
 }
 
 interface End {

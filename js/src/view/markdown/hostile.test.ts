@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { image } from "./decorate";
+import { image } from "./controls";
 import { MarkdownView } from "./markdown-view";
 import { sanitize } from "./sanitize";
 
+const NO_FORMULAS = { set: () => {} };
 const PAYLOADS = [
   "<script>alert(1)</script>",
   "<img src=x onerror=alert(1)>",
@@ -41,7 +42,7 @@ const LOADERS =
   "img, script, iframe, object, embed, video, audio, source, link, style, form, input, svg:not(.dnb-icon)";
 
 function shown(text: string, isFinished = true): HTMLElement {
-  const view = new MarkdownView();
+  const view = new MarkdownView(NO_FORMULAS);
   view.update(text, isFinished);
   document.body.append(view.element);
   return view.element;
@@ -83,9 +84,9 @@ describe("hostile text", () => {
   it("cannot take on the classes of the host or of the chat's own controls", () => {
     const holder = document.createElement("div");
     holder.append(
-      sanitize('<p class="jp-Button dnb-send hljs-keyword">x</p><pre class="lm-Menu">y</pre>'),
+      sanitize('<p class="jp-Button dnb-send dnb-right">x</p><pre class="lm-Menu">y</pre>'),
     );
-    expect(holder.innerHTML).toBe('<p class="hljs-keyword">x</p><pre>y</pre>');
+    expect(holder.innerHTML).toBe('<p class="dnb-right">x</p><pre>y</pre>');
   });
 });
 

@@ -1,6 +1,20 @@
-import { describe, expect, it } from "vitest";
+import hljs from "highlight.js/lib/core";
+import { describe, expect, it, vi } from "vitest";
 import { MarkdownView } from "./markdown-view";
 
+// Work that can wait waits for the clock: here it is done at once.
+vi.mock("./pacer", () => ({ soon: (work: () => void) => work() }));
+
+const MIXED = [
+  "# A heading with `code`\n\nWords with **bold**, *italic*, ***both***, ~~gone~~ and `a * b`; a ",
+  "[link with **bold** words](https://example.org/a_b?c=d_e), https://example.org/f_g, 2*3 = 6, ",
+  "[1], $5, \\(x_1 * y_1\\) and $a_b$. AT&amp;T\n\n| Name | *Value* |\n|:-----|------:|\n| one | **1** |\n",
+  "| two | `2` |\n\n- [x] done\n- [ ] open\n  1. deep **bold**\n  2. more\n- last\n\n> quoted *words*\n",
+  '> - and a list\n\n```python\nimport os\n\n\ndef f(x):\n    """Doc `x`.\n\n    More.\n    """\n    return x ** 2\n```\n\n',
+  "1. first\n\n   ```js\n   const a = `b`;\n   ```\n2. second\n\n$$\n\\sum_i x_i\n$$\n\n\\[\ny^2\n\\]\n\n---\n\n",
+  "![a picture](https://example.org/p.png)\n\nEnd with **bold**.",
+].join("");
+const NO_FORMULAS = { set: () => {} };
 const ANSWER = [
   "# Rain\n\nSome *words* and **more** with `code` and a [link](https://example.org/a).\n\n",
   "1. one\n2. two\n\n   still two\n3. three\n\nA line\nthat goes on\n\n- a\n  - b\n- c\n\n---\n\n",
@@ -10,14 +24,14 @@ const ANSWER = [
 ].join("");
 
 function view(text: string, isFinished = true): HTMLElement {
-  const made = new MarkdownView();
+  const made = new MarkdownView(NO_FORMULAS);
   made.update(text, isFinished);
   return made.element;
 }
 
 /** Stream `text` in pieces of `size` and finish it. */
 function streamed(text: string, size: number): HTMLElement {
-  const made = new MarkdownView();
+  const made = new MarkdownView(NO_FORMULAS);
   for (let end = size; end < text.length; end += size) made.update(text.slice(0, end), false);
   made.update(text, true);
   return made.element;
@@ -39,7 +53,7 @@ describe("MarkdownView", () => {
   });
 
   it("keeps the nodes of finished blocks, the very same objects, while more text comes", () => {
-    const made = new MarkdownView();
+    const made = new MarkdownView(NO_FORMULAS);
     let kept: Element[] = [];
     for (let end = 1; end <= ANSWER.length; end += 1) {
       made.update(ANSWER.slice(0, end), false);
@@ -58,18 +72,46 @@ describe("MarkdownView", () => {
     expect(view(text, false).querySelector(".hljs-keyword")?.textContent).toBe("import");
   });
 
-  it("adds to one text node while a code block is open", () => {
-    const made = new MarkdownView();
-    made.update("```python\nx = 1\n", false);
+  it("colours each line of an open code block once, when it is complete, and keeps its nodes", () => {
+    const made = new MarkdownView(NO_FORMULAS);
+    made.update("```python\nimport os\n", false);
+    const line = made.element.querySelector("code > span");
+    expect(line?.querySelector(".hljs-keyword")?.textContent).toBe("import");
+    made.update("```python\nimport os\nimport r", false);
+    const open = made.element.querySelector("code")?.lastChild;
+    made.update("```python\nimport os\nimport re", false);
+    expect(made.element.querySelector("code")?.lastChild).toBe(open);
+    expect(open?.textContent).toBe("import re");
+    made.update("```python\nimport os\nimport re\n```\n\nEnd", true);
+    expect(made.element.querySelector("code > span")).toBe(line);
+    expect(made.element.querySelectorAll("code .hljs-keyword")).toHaveLength(2);
+  });
+
+  it("colours long code at a cost that does not grow with what is coloured already", () => {
+    const spy = vi.spyOn(hljs, "highlight");
+    const made = new MarkdownView(NO_FORMULAS);
+    let text = "```python\n";
+    for (let line = 0; line < 300; line += 1) {
+      text += `value_${line} = compute(${line})\n`;
+      made.update(text, false);
+    }
+    const coloured = spy.mock.calls.reduce((sum, [code]) => sum + code.length, 0);
+    spy.mockRestore();
+    expect(coloured).toBeLessThan(2 * text.length);
+  });
+
+  it("adds to one text node while code of no known language is open", () => {
+    const made = new MarkdownView(NO_FORMULAS);
+    made.update("```\nx = 1\n", false);
     const code = made.element.querySelector("code")?.firstChild;
-    made.update("```python\nx = 1\ny = a ** b\n", false);
-    made.update("```python\nx = 1\ny = a ** b\nz", false);
+    made.update("```\nx = 1\ny = a ** b\n", false);
+    made.update("```\nx = 1\ny = a ** b\nz", false);
     expect(made.element.querySelector("code")?.firstChild).toBe(code);
     expect(code?.textContent).toBe("x = 1\ny = a ** b\nz");
   });
 
   it("draws only the last items of an open list", () => {
-    const made = new MarkdownView();
+    const made = new MarkdownView(NO_FORMULAS);
     made.update("- one\n- two\n  - deep\n- thr", false);
     const items = [...made.element.querySelectorAll("ul > li")];
     made.update("- one\n- two\n  - deep\n- three\n- **fo", false);
@@ -94,13 +136,13 @@ describe("MarkdownView", () => {
     }
   });
 
-  it("gives finished code its colours and its copy button", () => {
+  it("gives code a bar with its language and a copy button from its first line on", () => {
     const open = view("```python\nimport os", false);
-    expect(open.querySelector(".hljs-keyword, .dnb-copy")).toBeNull();
-    const done = view("```python\nimport os\n```");
-    expect(done.querySelector(".hljs-keyword")?.textContent).toBe("import");
-    expect(done.querySelector(".dnb-code-bar")?.textContent).toBe("python");
-    expect(done.querySelector("button.dnb-copy")?.getAttribute("aria-label")).toBe("Copy code");
+    expect(open.querySelector(".dnb-code-bar")?.textContent).toBe("python");
+    expect(open.querySelector("button.dnb-copy")?.getAttribute("aria-label")).toBe("Copy code");
+    expect(view("```<b>Tool:</b>\nx\n```").querySelector(".dnb-code-bar")?.textContent).toBe(
+      "text",
+    );
   });
 
   it.each([
@@ -114,14 +156,94 @@ describe("MarkdownView", () => {
   it.each([
     ["see [this](https://exam", "see this"],
     ["see ![alt](https://exam", "see"],
-    ["see [this", "see [this"],
-    ["\\[ x^2", "[ x^2"],
+    ["see [this", "see"],
+    ["see [this]", "see"],
+    ["see [1], then", "see [1], then"],
+    ["is \\[ x^2", "is"],
+    ["is $x^", "is"],
+    ["costs $5 or", "costs $5 or"],
+    ["2*3 is", "2*3 is"],
     ["a < b", "a < b"],
     ["x <div", "x <div"],
-  ])("guesses no link, image or element in %j", (text, words) => {
+    ["AT&amp", "AT"],
+    ["para\n-", "para"],
+    ["para\n\n1.", "para"],
+    ["```py", ""],
+    ["| a | b |", ""],
+    ["| a | b |\n|--", ""],
+    ["- [ ", ""],
+    ["word **", "word"],
+    ["word `", "word"],
+  ])("shows of %j what it is sure to mean", (text, words) => {
     const element = view(text, false);
-    expect(element.querySelector("a, img, button, div")).toBeNull();
+    expect(element.querySelector("[title], img, button, hr, h1, h2, .dnb-code")).toBeNull();
     expect(element.textContent?.trim()).toBe(words);
+  });
+
+  it("never shows what is not there in the end: each state is the beginning of the next", () => {
+    const bare = (element: HTMLElement) => (element.textContent ?? "").replaceAll(/\s/g, "");
+    const made = new MarkdownView(NO_FORMULAS);
+    const whole = bare(view(MIXED));
+    for (let end = 1; end < MIXED.length; end += 1) {
+      made.update(MIXED.slice(0, end), false);
+      const shown = bare(made.element);
+      expect(whole.startsWith(shown), `after ${JSON.stringify(MIXED.slice(end - 30, end))}`).toBe(
+        true,
+      );
+    }
+  });
+
+  it("makes boxes of its own for tasks, which cannot be ticked", () => {
+    const element = view("- [x] done\n- [ ] open\n- [y] none");
+    const boxes = [...element.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
+    expect(boxes.map(({ checked, disabled }) => [checked, disabled])).toEqual([
+      [true, true],
+      [false, true],
+    ]);
+    expect(boxes.map((box) => box.getAttribute("aria-label"))).toEqual(["Done", "Not done"]);
+    expect(element.textContent).toContain("[y] none");
+  });
+
+  it.each([
+    ["a $x^2$ b", "x^2", false],
+    ["a \\(x_1\\) b", "x_1", false],
+    ["a $$y$$ b", "y", true],
+    ["$$\na_1 * b_1 * c\n$$", "a_1 * b_1 * c", true],
+    [
+      "\\[\n\\begin{aligned}\na &= b\n\\end{aligned}\n\\]",
+      "\\begin{aligned}\na &= b\n\\end{aligned}",
+      true,
+    ],
+  ])("hands the formula in %j to the typesetter", (text, source, isDisplay) => {
+    const set = vi.fn();
+    const made = new MarkdownView({ set });
+    made.update(text, true);
+    expect(set.mock.calls.map(([, ...rest]) => rest)).toEqual([[source, isDisplay]]);
+    expect(made.element.querySelector(".dnb-formula")?.textContent).toBe(source);
+    expect(made.element.querySelector("em")).toBeNull();
+  });
+
+  it.each(["$5 and $6", "a $ b $ c", "\\$x$", "`$x$`", "$x", "\\(x", "```\n$x$\n```"])(
+    "leaves %j as text",
+    (text) => expect(view(text).querySelector(".dnb-formula")).toBeNull(),
+  );
+
+  it.each([
+    ["see https://example.org/a_b_c. And", "https://example.org/a_b_c"],
+    ["(https://example.org/x)", "https://example.org/x"],
+    ["https://en.example.org/wiki/A_(b)", "https://en.example.org/wiki/A_(b)"],
+    ["**https://example.org**", "https://example.org/"],
+  ])("makes a link of the address in %j", (text, address) => {
+    expect(view(text).querySelector("a")?.title).toBe(address);
+  });
+
+  it("nests emphasis, quotes and lists no deeper than the page can bear", () => {
+    const depth = (element: Element): number =>
+      1 + Math.max(0, ...[...element.children].map((child) => depth(child)));
+    for (const piece of ["*a_", "**a ", "> ", "- ", "[a", "~~a *"]) {
+      expect(depth(view(piece.repeat(300))), piece).toBeLessThan(60);
+      expect(depth(view(piece.repeat(300), false)), piece).toBeLessThan(60);
+    }
   });
 
   it("resolves a link that is defined after its block, as a reload would", () => {
@@ -136,7 +258,7 @@ describe("MarkdownView", () => {
   });
 
   it("starts afresh when the text is another one", () => {
-    const made = new MarkdownView();
+    const made = new MarkdownView(NO_FORMULAS);
     made.update("one\n\ntwo\n\nthree", false);
     made.update("other", true);
     expect(markup(made.element)).toBe("<p>other</p>");

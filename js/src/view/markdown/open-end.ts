@@ -14,6 +14,7 @@ const UNDECIDED =
 /** The line below a table's head, as far as it has come. */
 const TABLE_RULE = /^[|:\- \t]*$/;
 const LONGEST_HEAD = 400;
+const DEEPEST = 12;
 // What waits for its end longer than this was meant as it stands.
 const PATIENCE = { brackets: 240, code: 400, formula: 2_000, address: 2_000 };
 
@@ -84,7 +85,8 @@ function inlineStep(text: string, place: number): number | string {
   if (mark !== null) {
     const end = formulaEnd(text, place);
     if (end) return end.after;
-    const isOpen = left < PATIENCE.formula && !/^\$\d[\d.,]*(?:\s|[^\w\\^{}]|$)/.test(text.slice(place));
+    const isOpen =
+      left < PATIENCE.formula && !/^\$\d[\d.,]*(?:\s|[^\w\\^{}]|$)/.test(text.slice(place));
     return isOpen && isAlone(text, place, mark) ? shown : place + mark.length;
   }
   switch (text[place]) {
@@ -97,7 +99,9 @@ function inlineStep(text: string, place: number): number | string {
     case "[":
       return bracketStep(text, place, 0);
     case "<":
-      return /^<(?:h|ht|htt|https?(?::[^\s<>]{0,500})?)?$/.test(text.slice(place)) ? shown : place + 1;
+      return /^<(?:h|ht|htt|https?(?::[^\s<>]{0,500})?)?$/.test(text.slice(place))
+        ? shown
+        : place + 1;
     case "&":
       return /^&(?:#x?[0-9a-f]{0,6}|[a-z][a-z0-9]{0,31})?$/i.test(text.slice(place, place + 40)) &&
         left < 40
@@ -167,6 +171,21 @@ function closing(
   return null;
 }
 
+interface Delimiter {
+  end: number;
+}
+
+/** Emphasis in emphasis in emphasis is nobody's text, and each level costs the page layout. */
+function flatten(delimiters: readonly Delimiter[]): void {
+  const ends: number[] = [];
+  for (const [index, delimiter] of delimiters.entries()) {
+    while (ends.length > 0 && (ends.at(-1) ?? 0) <= index) ends.pop();
+    if (delimiter.end === -1) continue;
+    if (ends.length >= DEEPEST) delimiter.end = -1;
+    else ends.push(delimiter.end);
+  }
+}
+
 /** What a parse of an open end carries. */
 export interface OpenEnd {
   isOpen: boolean;
@@ -179,26 +198,22 @@ export function openEnd(md: MarkdownIt): void {
   md.core.ruler.after("block", "open_end", (state) => {
     const environment = state.env as OpenEnd;
     if (!environment.isOpen) return;
-    const last = state.tokens.findLastIndex(({ nesting }) => nesting >= 0);
-    const token = state.tokens[last];
+    const token = [...state.tokens].reverse().find(({ nesting }) => nesting >= 0);
     if (token?.type !== "inline") return;
     token.content = decidedInline(token.content);
     environment.growing = token.children;
   });
   md.inline.ruler2.after("balance_pairs", "open_end", (state) => {
+    flatten(state.delimiters);
     if (state.env?.growing !== state.tokens) return false;
-    for (const [index, opener] of [...state.delimiters.entries()].reverse()) {
-      // What could as well be closing, as in 2*3, may be no emphasis at all.
-      if (opener.end !== -1 || !opener.open || opener.close) continue;
+    // What could as well be closing, as in 2*3, may be no emphasis at all.
+    const openers = state.delimiters.filter(({ end, open, close }) => end < 0 && open && !close);
+    if (openers.length > DEEPEST) return false;
+    for (const opener of openers.reverse()) {
       const token = state.push("text", "", 0);
       token.content = state.tokens[opener.token]?.content ?? "";
-      state.delimiters.push({
-        ...opener,
-        token: state.tokens.length - 1,
-        open: false,
-        close: true,
-      });
-      (state.delimiters[index] as typeof opener).end = state.delimiters.length - 1;
+      const closing = { ...opener, token: state.tokens.length - 1, open: false, close: true };
+      (opener as Delimiter).end = state.delimiters.push(closing) - 1;
     }
     return false;
   });

@@ -42,7 +42,7 @@ rules.fence = (tokens, index) => {
   return code(token?.content ?? "", token?.info.trim().split(/\s+/, 1)[0] ?? "");
 };
 rules.code_block = (tokens, index) => code(tokens[index]?.content ?? "", "");
-rules["checkbox"] = (tokens, index) => `<span data-check="${tokens[index]?.markup}"></span>`;
+rules.checkbox = (tokens, index) => `<span data-check="${tokens[index]?.markup}"></span>`;
 
 function alignment(style: string | null | undefined): string {
   const side = /(right|center)/.exec(style ?? "")?.[1];

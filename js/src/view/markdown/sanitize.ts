@@ -24,6 +24,10 @@ const MATH_ATTRIBUTES = [
   ...["symmetric", "voffset", "width", "columnspan", "rowspan"],
 ];
 
+/** What the typesetter says in styles: distances and lines inside a formula, and colours. */
+const FORMULA_STYLE =
+  /^\s*(?:padding-(?:left|right|top|bottom):\d?(?:\.\d{1,5})?(?:em|ex|pt)|border-(?:left|right|top|bottom):0?\.\d{1,4}em (?:solid|dashed)|color:#[0-9a-f]{3,6})\s*$/i;
+
 const purifier = DOMPurify(window);
 purifier.addHook("uponSanitizeAttribute", (node, attribute) => {
   if (attribute.attrName === "class") {
@@ -31,6 +35,10 @@ purifier.addHook("uponSanitizeAttribute", (node, attribute) => {
     const own = node.namespaceURI?.endsWith("MathML") ? /^tml-/ : /^dnb-(right|center|table)$/;
     attribute.attrValue = names.filter((name) => own.test(name)).join(" ");
     attribute.keepAttr = attribute.attrValue !== "";
+  } else if (attribute.attrName === "style") {
+    const kept = attribute.attrValue.split(";").filter((rule) => FORMULA_STYLE.test(rule));
+    attribute.attrValue = kept.join(";");
+    attribute.keepAttr = kept.length > 0;
   } else if (/\b(?:e-?\d|\d{3,})/i.test(attribute.attrValue) && SIZES.has(attribute.attrName)) {
     // No formula needs a space of a hundred of anything.
     attribute.keepAttr = false;
@@ -53,11 +61,11 @@ export function sanitize(html: string): DocumentFragment {
   });
 }
 
-/** Return MathML as detached nodes without links, styles, identifiers or foreign content. */
+/** Return MathML as detached nodes without links, identifiers or foreign content, and of small styles. */
 export function sanitizeFormula(mathml: string): DocumentFragment {
   return purifier.sanitize(mathml, {
     ALLOWED_TAGS: MATH_ELEMENTS,
-    ALLOWED_ATTR: MATH_ATTRIBUTES,
+    ALLOWED_ATTR: [...MATH_ATTRIBUTES, "style"],
     ADD_URI_SAFE_ATTR: MATH_ATTRIBUTES,
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
