@@ -5,6 +5,7 @@ The only room that knows providers, tools, store and loop by name.
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -15,12 +16,16 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from pydantic import SecretStr
+
 from .conversation.local import LocalConversation
 from .conversation.turn_settings import ResolvedModel, TurnSettings
 from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
 from .engine.retry import BackoffRetry
 from .errors import ModelError, SettingError, ToolError, UnknownConversationError
+from .keys import as_key, hidden
 from .loop import turn_loop
+from .providers.endpoints import ENDPOINTS
 from .providers.openai import OpenAIProvider
 from .providers.scripted import ScriptedProvider
 from .settings import Settings
@@ -34,7 +39,9 @@ DEFAULT_MODEL = "scripted:demo"
 # What stands in the store for a provider that was given as an object.
 CUSTOM = ":custom"
 MAX_STEPS = 50
-PROVIDERS = ("scripted", "openai")
+SCRIPTED = "scripted"
+# The class that speaks each API.
+_PROVIDERS = {"chat": OpenAIProvider}
 
 # One process has one writer for a store and one owner for a conversation, however often
 # they are opened: two of them would number the same log.
@@ -75,7 +82,10 @@ def open_store(target: Store | str | os.PathLike[str] | None = None) -> Store:
 
 
 def resolve_provider(
-    model: str, *, base_url: str | None = None, api_key: str | None = None
+    model: str,
+    *,
+    base_url: str | SecretStr | None = None,
+    api_key: str | SecretStr | None = None,
 ) -> Provider:
     """Return the provider that a model name such as ``"openai:NAME"`` asks for.
 
@@ -84,33 +94,42 @@ def resolve_provider(
     ModelError
         If the name has no provider, an unknown one, or lacks what the provider needs.
     """
+    api_key, base_url = as_key(api_key), as_key(base_url)
     if not isinstance(model, str):
         raise ModelError(
             f"A model is named by text such as 'openai:MODEL', not by {type(model).__name__}."
         )
     provider, colon, name = model.partition(":")
-    known = " or ".join(f"'{p}:…'" for p in PROVIDERS)
     if not colon:
         raise ModelError(
-            f"{model!r} names no provider: write {known}, such as 'openai:{model or 'MODEL'}'."
+            f"{model!r} names no provider: write 'PROVIDER:MODEL', "
+            f"such as 'openai:{model or 'MODEL'}'. {_known_providers()}"
         )
     if model.endswith(CUSTOM):
         raise ModelError(
             f"This conversation was held with a provider object of yours ({provider}): "
             "give it again, or name a model."
         )
-    if provider not in PROVIDERS:
+    if provider not in (SCRIPTED, *ENDPOINTS):
+        near = difflib.get_close_matches(provider.lower(), (SCRIPTED, *ENDPOINTS), n=1)
+        meant = f" Did you mean '{near[0]}:{name or 'MODEL'}'?" if near else ""
         raise ModelError(
-            f"{provider or model!r} is not a known provider: write {known}. For a server that "
-            f"speaks the OpenAI protocol write 'openai:{name or 'MODEL'}' with base_url=…"
+            f"{provider or model!r} is not a known provider.{meant} {_known_providers()} For "
+            "another server that speaks the OpenAI protocol write "
+            f"'openai:{name or 'MODEL'}' with base_url=…"
         )
     if not name:
         raise ModelError(f"{model!r} names no model: write '{provider}:MODEL'.")
-    if provider == "scripted":
+    if provider == SCRIPTED:
         if model != DEFAULT_MODEL:
             raise ModelError(f"{model!r} is not known: the scripted model is {DEFAULT_MODEL!r}.")
         return ScriptedProvider()
-    return OpenAIProvider(model=name, base_url=base_url, api_key=api_key)
+    make = _PROVIDERS[ENDPOINTS[provider].api]
+    return make(name, endpoint=provider, base_url=base_url, api_key=api_key)
+
+
+def _known_providers() -> str:
+    return f"Known are {', '.join((SCRIPTED, *ENDPOINTS))}."
 
 
 def as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
@@ -156,6 +175,7 @@ def open_conversation(
     ModelError, ToolError, SettingError, StoreError
         Before anything is stored.
     """
+    choices = hidden(choices)
     if conversation_id is not None and not (isinstance(conversation_id, str) and conversation_id):
         raise SettingError(
             f"A conversation is named by some text, not by {conversation_id!r}: leave it out to "

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .compose import open_store
+from .keys import hidden
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,7 @@ class Store:
         UnknownConversationError
             If the store does not hold it.
         """
+        settings = hidden(settings)
         from .widget.chat import Chat
 
         self._store.conversation(conversation_id)

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pydantic import SecretStr
+
 from .engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from .errors import SettingError, ToolError
+from .keys import NotAKey, as_key
 
 __all__ = ["Settings"]
 
@@ -26,7 +29,8 @@ class Settings:
     system
         The system prompt.
     base_url, api_key
-        Where the model is, and the key for it.
+        Where the model is, and the key for it; kept as secrets, as an address may hold a
+        key as well.
     temperature, max_tokens
         Passed to the provider; `max_tokens` counts tokens of one answer.
     max_steps
@@ -43,8 +47,8 @@ class Settings:
     model: str | Provider | None = None
     tools: Sequence[Tool | Callable[..., Any]] | None = None
     system: str | None = None
-    base_url: str | None = None
-    api_key: str | None = None
+    base_url: str | SecretStr | None = None
+    api_key: str | SecretStr | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     max_steps: int | None = None
@@ -54,8 +58,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.tools is not None and not isinstance(self.tools, Iterable):
             raise ToolError("Tools come as a list: write tools=[…], also for a single one.")
-        for name in ("system", "base_url", "api_key"):
-            self._check(name, lambda value: isinstance(value, str), "text")
+        self._check("system", lambda value: isinstance(value, str), "text")
+        for name in ("base_url", "api_key"):  # an address may hold a key too
+            hidden = as_key(getattr(self, name))
+            object.__setattr__(self, name, hidden)
+            if isinstance(hidden, NotAKey):
+                raise SettingError(f"{name} must be text, not {hidden.kind}.")
         self._check("temperature", _is_temperature, "a number, 0 or more")
         self._check("max_tokens", lambda value: _is_count(value, 1), "a whole number, 1 or more")
         self._check(
@@ -87,9 +95,7 @@ class Settings:
     def _check(self, name: str, is_right: Callable[[Any], bool], wanted: str) -> None:
         value = getattr(self, name)
         if value is not None and not is_right(value):
-            # A key never stands in a message, not even a wrong one.
-            shown = type(value).__name__ if name == "api_key" else repr(value)
-            raise SettingError(f"{name} must be {wanted}, not {shown}.")
+            raise SettingError(f"{name} must be {wanted}, not {value!r}.")
 
 
 def _is_count(value: object, least: int) -> bool:

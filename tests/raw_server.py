@@ -18,6 +18,7 @@ class RawServer:
     base_url: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     client_gone: threading.Event = field(default_factory=threading.Event)
 
 
@@ -42,6 +43,7 @@ def serving(
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.bodies.append(json.loads(body))
+            seen.paths.append(self.path)
             seen.headers.append({key.lower(): value for key, value in self.headers.items()})
             self.send_response(status)
             self.send_header("Content-Type", content_type)

@@ -252,7 +252,7 @@ def test_an_empty_or_non_text_message_is_refused(chat, text):
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        ("gpt-4o", "names no provider: write 'scripted:…' or 'openai:…', such as 'openai:gpt-4o'"),
+        ("gpt-4o", "names no provider: write 'PROVIDER:MODEL', such as 'openai:gpt-4o'"),
         ("opnai:gpt", "'opnai' is not a known provider"),
         ("openai:", "names no model"),
         (7, "named by text"),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import SecretStr
+
 from ..engine.contracts import UNREACHABLE, Failure, ProviderEvent
 from ..errors import ProviderConnectionError, ProviderUnreachableError
+from ..keys import without_keys
 from .answer import Answer, Decoder, Reader
 from .chat_errors import status_failure
 from .http import Timeouts, post
 
 __all__ = ["Request", "exchange"]
-
-_SECRET_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,19 @@ class Request:
     ----------
     body
         The JSON object.
+    headers
+        Those with a key hold it as a secret.
     secrets
         What must not come back in the words of a failure: the key, as a rule.
+    query
+        The rest of the URL after its ``?``, which may hold a key.
     """
 
     url: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str | SecretStr]
     body: Mapping[str, Any]
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[SecretStr, ...] = ()
+    query: SecretStr | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
@@ -48,10 +53,15 @@ async def exchange(
     answer = Answer(request.url, reader, decoder)
     try:
         async with post(
-            request.url, headers=request.headers, json=request.body, timeouts=request.timeouts
+            request.url,
+            headers=request.headers,
+            json=request.body,
+            query=request.query,
+            timeouts=request.timeouts,
         ) as response:
             if not 200 <= response.status < 300:
-                text = await response.text()
+                # Before anything is cut out of it, which could cut a key in two.
+                text = without_keys(await response.text(), request.secrets)
                 failure = status_failure(request.url, response.status, response.headers, text)
                 yield _without_secrets(failure, request.secrets)
                 return
@@ -68,16 +78,10 @@ async def exchange(
             yield _checked(event, request.secrets)
 
 
-def _checked(event: ProviderEvent, secrets: tuple[str, ...]) -> ProviderEvent:
+def _checked(event: ProviderEvent, secrets: tuple[SecretStr, ...]) -> ProviderEvent:
     return _without_secrets(event, secrets) if type(event) is Failure else event
 
 
-def _without_secrets(failure: Failure, secrets: tuple[str, ...]) -> Failure:
-    """Return `failure` without the key, which some servers repeat in their errors."""
-    message = failure.message
-    for secret in filter(None, secrets):
-        key = re.escape(secret)
-        # A local server's placeholder, such as "x", stands inside other words.
-        pattern = key if len(secret) >= _SECRET_LENGTH else rf"(?<!\w){key}(?!\w)"
-        message = re.sub(pattern, "[api key]", message)
-    return dataclasses.replace(failure, message=message)
+def _without_secrets(failure: Failure, secrets: tuple[SecretStr, ...]) -> Failure:
+    code = None if failure.code is None else without_keys(failure.code, secrets)
+    return dataclasses.replace(failure, message=without_keys(failure.message, secrets), code=code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -13,10 +12,12 @@ from functools import cache
 from typing import Any, cast
 
 import httpx
+from pydantic import SecretStr
 
-from ..errors import ModelError, ProviderConnectionError, ProviderUnreachableError
+from ..errors import ProviderConnectionError, ProviderUnreachableError
+from .sealed import SealedTransport
 
-__all__ = ["Response", "Timeouts", "checked_base_url", "post"]
+__all__ = ["Response", "Timeouts", "post"]
 
 _LONGEST_TEXT = 1 << 20  # bytes of an error page that are read at most
 
@@ -63,29 +64,14 @@ class Response:
         return b"".join(pieces)[:_LONGEST_TEXT].decode("utf-8", "replace")
 
 
-def checked_base_url(base_url: str) -> str:
-    """Return `base_url` without a slash at its end.
-
-    Raises
-    ------
-    ModelError
-        If it is not an http or https URL.
-    """
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ModelError(f"base_url {base_url!r} is not a URL: {error}.") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ModelError(
-            f"base_url {base_url!r} is not an http address. "
-            "Write it with its scheme, such as 'http://localhost:8000/v1'."
-        )
-    return base_url.rstrip("/")
-
-
 @contextlib.asynccontextmanager
 async def post(
-    url: str, *, headers: Mapping[str, str], json: Any, timeouts: Timeouts
+    url: str,
+    *,
+    headers: Mapping[str, str | SecretStr],
+    json: Any,
+    timeouts: Timeouts,
+    query: SecretStr | None = None,
 ) -> AsyncIterator[Response]:
     """Send one request on a connection of its own and hold it open until the block ends.
 
@@ -98,20 +84,17 @@ async def post(
         If there is no connection, no answer, or the body breaks off or takes longer than
         `timeouts` allow.
     """
-    limits = httpx.Limits(max_keepalive_connections=0)
     # Loading certificates takes long enough to stall every other turn on the loop.
     tls = await asyncio.to_thread(_tls)
     clock = _Clock(url, timeouts)
     started = False
     try:
-        # A proxy of the environment must not be asked for an address of this machine.
         async with httpx.AsyncClient(
             timeout=httpx.Timeout(None, connect=timeouts.connect),
-            limits=limits,
-            verify=tls,
-            trust_env=not _is_local(url),
+            transport=SealedTransport(url, headers, query, tls),
+            trust_env=False,
         ) as client:
-            request = client.build_request("POST", url, headers=dict(headers), json=json)
+            request = client.build_request("POST", url, json=json)
             async with clock.first_byte():
                 response = await client.send(request, stream=True)
             started = True
@@ -187,11 +170,3 @@ async def _body(response: httpx.Response, clock: _Clock) -> AsyncGenerator[bytes
 def _tls() -> ssl.SSLContext:
     """Return the TLS settings, which take a while to load, once for all requests."""
     return httpx.create_ssl_context()
-
-
-def _is_local(url: str) -> bool:
-    host = httpx.URL(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,21 +5,22 @@ Source: the Dispatch turn contract, section 8.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
+from pydantic import SecretStr
+
 from ..engine.contracts import ProviderEvent, ProviderOptions, Tool
-from ..errors import ModelError
+from ..keys import as_key
 from ..wire.conversation import ChatMessage
 from .chat_reader import ChunkReader
 from .chat_request import request_body
-from .exchange import Request, exchange
-from .http import Timeouts, checked_base_url
+from .connection import connect
+from .endpoints import ENDPOINTS
+from .exchange import exchange
+from .http import Timeouts
 from .sse import SseDecoder
 
-__all__ = ["OPENAI_URL", "OpenAIProvider"]
-
-OPENAI_URL = "https://api.openai.com/v1"
+__all__ = ["OpenAIProvider"]
 
 
 class OpenAIProvider:
@@ -29,11 +30,14 @@ class OpenAIProvider:
     ----------
     model : str
         The model's name, as the server knows it.
-    base_url : str, optional
-        Where the API is, up to and with its ``/v1``; OpenAI's own by default.
-    api_key : str, optional
-        The key; for OpenAI's own API the environment variable OPENAI_API_KEY stands in,
-        other servers get a key only if one is given. It is never shown.
+    endpoint : str
+        Whose API it is, by a name of `ENDPOINTS`.
+    base_url : str or SecretStr, optional
+        Where the API is, up to and with its ``/v1``; the endpoint's own by default.
+    api_key : str or SecretStr, optional
+        The key; for the endpoint's own address its environment variable (OPENAI_API_KEY)
+        or the keyring stands in, other servers get a key only if one is given. It is never
+        shown.
     headers : mapping, optional
         More headers for each request.
     timeouts : Timeouts
@@ -42,35 +46,34 @@ class OpenAIProvider:
     Raises
     ------
     ModelError
-        If `base_url` is not an http address, or OpenAI's own API has no key.
+        If `base_url` is not an http address, or the endpoint's own API has no key.
     """
 
     def __init__(
         self,
         model: str,
         *,
-        base_url: str | None = None,
-        api_key: str | None = None,
+        endpoint: str = "openai",
+        base_url: str | SecretStr | None = None,
+        api_key: str | SecretStr | None = None,
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
+        # First of all: no traceback shall have them in the open.
+        api_key, base_url = as_key(api_key), as_key(base_url)
         self._model = model
-        self._base_url = checked_base_url(base_url or OPENAI_URL)
-        if self._base_url == OPENAI_URL:
-            api_key = api_key or os.environ.get("OPENAI_API_KEY")
-            if not api_key:
-                raise ModelError(
-                    "OpenAI needs an API key: set the environment variable OPENAI_API_KEY or "
-                    "pass api_key. For another server that speaks the same API pass base_url."
-                )
-        self._api_key = api_key
-        self._headers = dict(headers or {})
-        self._timeouts = timeouts or Timeouts()
+        self._connection = connect(
+            ENDPOINTS[endpoint],
+            base_url=base_url,
+            api_key=api_key,
+            headers=headers,
+            timeouts=timeouts,
+        )
 
     @property
     def id(self) -> str:
         """The provider's name."""
-        return "openai"
+        return self._connection.endpoint.name
 
     @property
     def model(self) -> str:
@@ -79,7 +82,7 @@ class OpenAIProvider:
 
     def __repr__(self) -> str:
         """Return the provider with model and address, without the key."""
-        return f"OpenAIProvider({self._model!r}, base_url={self._base_url!r})"
+        return f"OpenAIProvider({self._model!r}, base_url={self._connection.address.base!r})"
 
     def stream(
         self,
@@ -88,14 +91,6 @@ class OpenAIProvider:
         options: ProviderOptions,
     ) -> AsyncGenerator[ProviderEvent]:
         """Send one request and yield what comes back; every fault becomes a `Failure`."""
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
-        request = Request(
-            f"{self._base_url}/chat/completions",
-            headers | self._headers,
-            request_body(self._model, messages, tools, options),
-            secrets=(self._api_key or "",),
-            timeouts=self._timeouts,
-        )
+        body = request_body(self._model, messages, tools, options)
+        request = self._connection.request("/chat/completions", body, options.extra_headers)
         return exchange(request, ChunkReader(), SseDecoder())

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
+from pydantic import SecretStr
 
 from ..compose import open_conversation
 from ..conversation.turn import Turn
 from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
 from ..errors import WireError
+from ..keys import as_key
 from ..loop import turn_loop
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, to_snapshot
@@ -51,8 +53,9 @@ class Chat(anywidget.AnyWidget):
     ----------
     model
         ``"openai:MODEL"`` (with `base_url` for any server that speaks the protocol),
-        ``"scripted:demo"`` (no model at all) or a provider object; None takes the
-        conversation's own, or the scripted one, which works offline at once.
+        ``"ollama:MODEL"`` or another provider by its name, ``"scripted:demo"`` (no model at
+        all) or a provider object; None takes the conversation's own, or the scripted one,
+        which works offline at once.
     tools
         Python functions, with type hints, that the model may call.
     system
@@ -63,8 +66,8 @@ class Chat(anywidget.AnyWidget):
     conversation
         The id of a conversation to open, or to begin under that id; None begins one.
     base_url, api_key
-        For the provider; a key that is not given comes from the environment, and none is
-        ever written anywhere.
+        For the provider; a key that is not given comes from the environment or the keyring,
+        and none is ever written anywhere.
     temperature, max_tokens, max_steps, dispatch, retry
         How turns run; see `dispatch_nb.settings.Settings`. What is not given stays as it is in
         a conversation that is open already.
@@ -105,14 +108,16 @@ class Chat(anywidget.AnyWidget):
         system: str | None = None,
         store: Store | str | os.PathLike[str] | None = None,
         conversation: str | None = None,
-        base_url: str | None = None,
-        api_key: str | None = None,
+        base_url: str | SecretStr | None = None,
+        api_key: str | SecretStr | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         max_steps: int | None = None,
         dispatch: DispatchPolicy | None = None,
         retry: RetryStrategy | None = None,
     ) -> None:
+        # First of all: no traceback shall have a key in the open.
+        api_key, base_url = as_key(api_key), as_key(base_url)
         self._conversation = open_conversation(
             model,
             tools=tools,
