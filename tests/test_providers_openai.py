@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dispatch_nb.engine.contracts import (
+    Detail,
     Failure,
     Finish,
     ProviderEvent,
@@ -65,6 +66,7 @@ WHOLE = sse(
 )
 EVENTS = [
     ReasoningDelta("hm"),
+    Detail({"field": "reasoning_content"}),
     TextDelta("Grüße 😀"),
     ToolCall("c1", "add", {"a": 1}),
     ToolCall("c2", "now", {}),

@@ -1,11 +1,15 @@
-"""The event-stream decoder: any split of the bytes gives the same events."""
+"""The decoders of streams: any split of the bytes gives the same events or lines."""
 
 from __future__ import annotations
+
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_nb.errors import ProviderDataError
+from dispatch_nb.providers.ndjson import NdjsonDecoder
 from dispatch_nb.providers.sse import ServerSentEvent, SseDecoder
 
 
@@ -71,15 +75,86 @@ LINES = st.sampled_from(
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@given(
-    st.lists(st.tuples(LINES, ENDS), max_size=12).map(lambda parts: "".join(map("".join, parts))),
-    st.lists(st.integers(1, 7), min_size=1, max_size=5),
-)
-def test_any_split_of_the_bytes_gives_the_same_events(text: str, sizes: list[int]) -> None:
-    whole = text.encode()
+SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=5)
+
+
+def cut(whole: bytes, sizes: list[int]) -> list[bytes]:
     pieces, start, turn = [], 0, 0
     while start < len(whole):
         size = sizes[turn % len(sizes)]
         pieces.append(whole[start : start + size])
         start, turn = start + size, turn + 1
-    assert decode(*pieces) == decode(whole)
+    return pieces
+
+
+@given(
+    st.lists(st.tuples(LINES, ENDS), max_size=12).map(lambda parts: "".join(map("".join, parts))),
+    SIZES,
+)
+def test_any_split_of_the_bytes_gives_the_same_events(text: str, sizes: list[int]) -> None:
+    whole = text.encode()
+    assert decode(*cut(whole, sizes)) == decode(whole)
+
+
+def read(decoder: SseDecoder | NdjsonDecoder, pieces: list[bytes]) -> tuple[list[str], bool]:
+    """Return what came out of `pieces`, and whether the decoder refused to go on."""
+    found: list[str] = []
+    try:
+        for piece in pieces:
+            found += [event.data for event in decoder.feed(piece)]
+        found += [event.data for event in decoder.flush()]
+    except ProviderDataError:
+        return found, True
+    return found, False
+
+
+@given(st.lists(st.sampled_from([b"data: ", b"data", b"ab", b"\n", b"\r", b":", b"{"])), SIZES)
+def test_what_is_too_long_is_refused_wherever_the_bytes_are_cut(
+    parts: list[bytes], sizes: list[int]
+) -> None:
+    whole = b"".join(parts)
+    for kind in (SseDecoder, NdjsonDecoder):
+        at_once = read(kind(longest=12), [whole])
+        assert read(kind(longest=12), cut(whole, sizes)) == at_once
+        assert all(len(line) <= 24 for line in at_once[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "piece"),
+    [
+        (SseDecoder, b"data: ", b"x" * 1000),
+        (SseDecoder, b"data: x\n", b"data:\n" * 200),
+        (SseDecoder, b": ", b"x" * 1000),
+        (NdjsonDecoder, b"{", b"x" * 1000),
+    ],
+)
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(
+    kind: type[SseDecoder | NdjsonDecoder], start: bytes, piece: bytes
+) -> None:
+    found, is_refused = read(kind(longest=100_000), [start, *itertools.repeat(piece, 102)])
+    assert is_refused
+    assert found == []
+
+
+def lines(*pieces: bytes) -> list[str]:
+    decoder = NdjsonDecoder()
+    found = [line for piece in pieces for line in decoder.feed(piece)]
+    return [line.data for line in found + decoder.flush()]
+
+
+def test_json_lines_end_at_line_feeds_and_blank_lines_say_nothing() -> None:
+    assert lines(b'\xef\xbb\xbf{"a":1}\n\n \r\n{"b":2}\r\n{"c"', b":3}") == [
+        '{"a":1}',
+        '{"b":2}\r',
+        '{"c":3}',
+    ]
+
+
+def test_unicode_line_separators_stay_inside_a_json_line() -> None:
+    assert lines('{"a":"\u2028\u0085\x0b"}\n'.encode()) == ['{"a":"\u2028\u0085\x0b"}']
+
+
+@given(st.lists(st.sampled_from(["{}", "[1]", "\n", "\r\n", " ", "é😀", "\u2028"])), SIZES)
+def test_any_split_of_the_bytes_gives_the_same_lines(parts: list[str], sizes: list[int]) -> None:
+    whole = "".join(parts).encode()
+    assert lines(*cut(whole, sizes)) == lines(whole)

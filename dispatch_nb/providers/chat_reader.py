@@ -5,79 +5,45 @@ Source: the Dispatch turn contract, section 8, and what compatible servers were 
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..engine.contracts import (
+    AnswerInfo,
     Failure,
     Finish,
     ProviderEvent,
     ReasoningDelta,
     TextDelta,
-    ToolCall,
     UsageReport,
 )
-from ..wire.conversation import Usage
+from .chat_calls import Calls
 from .chat_errors import stream_failure
+from .chat_thinking import Thinking, thinking_parts
+from .chat_usage import read_reasoning, read_usage
 
-__all__ = ["ChunkReader", "read_usage"]
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """A tool call whose fragments are still coming."""
-
-    call_id: str = ""
-    name: str = ""
-    arguments: str = ""
-    whole: Mapping[str, Any] | None = None  # arguments that came as an object, not as text
-
-    def extend(self, fragment: Mapping[str, Any]) -> None:
-        function = _mapping(fragment.get("function"))
-        # Servers repeat id and name, or send them empty later: the first one counts.
-        self.call_id = self.call_id or _text(fragment.get("id"))
-        self.name = self.name or _text(function.get("name"))
-        arguments = function.get("arguments")
-        if isinstance(arguments, Mapping):
-            self.whole = arguments
-        else:
-            self.arguments += _text(arguments)
-
-    def is_other(self, fragment: Mapping[str, Any]) -> bool:
-        """Whether `fragment` begins another call: it names a function under a new id."""
-        call_id, name = _text(fragment.get("id")), _mapping(fragment.get("function")).get("name")
-        return bool(call_id and name and self.call_id and call_id != self.call_id)
-
-    def call(self) -> ToolCall:
-        """Return the complete call; arguments that do not parse stay text."""
-        call_id = self.call_id or f"call_{secrets.token_hex(8)}"
-        if self.whole is not None:
-            return ToolCall(call_id, self.name, dict(self.whole))
-        if not self.arguments.strip():
-            return ToolCall(call_id, self.name, {})
-        try:
-            return ToolCall(call_id, self.name, json.loads(self.arguments, parse_constant=_refuse))
-        except (ValueError, RecursionError):
-            return ToolCall(call_id, self.name, self.arguments)
+__all__ = ["ChunkReader"]
 
 
 class ChunkReader:
     """Turns the JSON frames of one answer into provider events.
 
-    `feed` gives what each frame adds; `close` gives what is known only at the end: calls
-    that no finish reason completed, usage (the last that was sent, once) and the finish.
+    `feed` gives what each frame adds; `close` gives what is known only at the end: tool
+    calls, usage (the last that was sent, once) and the finish. Of several alternative
+    answers only the first is read.
     """
 
     kind: ClassVar[str] = "a chat completion"
 
     def __init__(self) -> None:
-        self._calls: dict[int, _Gathered] = {}
-        self._latest: _Gathered | None = None
+        self._calls = Calls()
+        self._thinking = Thinking()
+        self._is_thinking = False
+        self._has_deltas = False
         self._usage: Mapping[str, Any] | None = None
         self._finish: str | None = None
+        self._id = ""
+        self._model = ""
 
     @property
     def ended(self) -> bool:
@@ -86,17 +52,27 @@ class ChunkReader:
 
     def feed(self, frame: Mapping[str, Any], event: str = "") -> list[ProviderEvent]:
         """Return the events of one frame, whose name is `event`."""
+        if not self._id or not self._model:
+            self._id = self._id or _text(frame.get("id"))
+            self._model = self._model or _text(frame.get("model"))
         usage = frame.get("usage") or _mapping(frame.get("x_groq")).get("usage")
-        if isinstance(usage, Mapping):
+        if usage and isinstance(usage, Mapping):
             self._usage = usage
         events: list[ProviderEvent] = []
         choices = frame.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            # Only the first of several alternative answers is shown.
-            if isinstance(choice, Mapping) and choice.get("index", 0) in (0, None):
-                events += self._choice(choice)
-        if event == "error" or frame.get("error") or frame.get("object") == "error":
-            events += [*self._usage_report(), stream_failure(frame)]
+            if isinstance(choice, Mapping) and not choice.get("index"):
+                self._choice(choice, events)
+        if (
+            event == "error"
+            or frame.get("error")
+            or "error"
+            in (
+                frame.get("object"),
+                frame.get("type"),
+            )
+        ):
+            events += [*self.usage(), stream_failure(frame)]
         return events
 
     def close(self, *, marked: bool) -> list[ProviderEvent] | None:
@@ -107,12 +83,22 @@ class ChunkReader:
         """
         if not marked and self._finish is None:
             return None
-        events = [*self._take_calls(), *self._usage_report()]
+        if self._finish == "error":
+            words = "The provider broke off its answer with an error, and did not say which."
+            return [*self.usage(), Failure(words, retryable=True)]
+        events = [*self._thinking.detail(), *self._calls.take(), *self.usage()]
         return events if self._finish is None else [*events, Finish(self._finish)]
 
     def usage(self) -> list[ProviderEvent]:
-        """Return only the usage: what is left to say of an answer that broke off."""
-        return self._usage_report()
+        """Return what is left to say of an answer that broke off: who answered, and usage."""
+        events: list[ProviderEvent] = []
+        if self._id or self._model:
+            events.append(AnswerInfo(self._id or None, self._model or None))
+            self._id = self._model = ""
+        if self._usage is not None:
+            raw, self._usage = self._usage, None
+            events.append(UsageReport(read_usage(raw), read_reasoning(raw), raw))
+        return events
 
     def whole(self, data: Mapping[str, Any]) -> list[ProviderEvent] | None:
         """Return the events of an answer that was not streamed, None if it is none."""
@@ -123,93 +109,45 @@ class ChunkReader:
             return events
         return events + (self.close(marked=True) or [])
 
-    def _choice(self, choice: Mapping[str, Any]) -> list[ProviderEvent]:
-        # Some servers send the whole message beside each delta: it must not count twice.
+    def _choice(self, choice: Mapping[str, Any], events: list[ProviderEvent]) -> None:
         delta = choice.get("delta")
-        part = delta if isinstance(delta, Mapping) else _mapping(choice.get("message"))
-        events: list[ProviderEvent] = [*_thinking(part), *_content(part.get("content"))]
-        if refusal := _text(part.get("refusal")):
-            events.append(TextDelta(refusal))
-        fragments = part.get("tool_calls")
-        for fragment in fragments if isinstance(fragments, list) else ():
-            if isinstance(fragment, Mapping):
-                self._gather(fragment)
+        if isinstance(delta, Mapping):
+            self._has_deltas = True
+        else:
+            # Some servers send the whole message beside the deltas: it must not count twice.
+            delta = {} if self._has_deltas else _mapping(choice.get("message"))
+        if thought := self._thinking.read(delta):
+            self._is_thinking = True
+            events.append(ReasoningDelta(thought))
+        content = delta.get("content")
+        if isinstance(content, str):
+            if content:
+                self._say(content, events)
+        elif isinstance(content, list):
+            self._parts(content, events)
+        if refusal := _text(delta.get("refusal")):
+            self._say(refusal, events)
+        if fragments := delta.get("tool_calls"):
+            self._calls.add(fragments)
+        elif function := delta.get("function_call"):
+            self._calls.add_function(function)
         if reason := _text(choice.get("finish_reason")):
             self._finish = reason
-            events += self._take_calls()
-        return events
 
-    def _gather(self, fragment: Mapping[str, Any]) -> None:
-        call_id, index = _text(fragment.get("id")), fragment.get("index")
-        if not isinstance(index, int):
-            # No index: a new id begins a call, anything else goes on with the latest.
-            is_new = self._latest is None or (call_id and call_id != self._latest.call_id)
-            index = self._next_index() if is_new else max(self._calls)
-        gathered = self._calls.get(index)
-        if gathered is not None and gathered.is_other(fragment):
-            index = self._next_index()  # some servers give every parallel call the index 0
-            gathered = None
-        if gathered is None:
-            gathered = self._calls[index] = _Gathered()
-        self._latest = gathered
-        gathered.extend(fragment)
+    def _parts(self, content: list[Any], events: list[ProviderEvent]) -> None:
+        for part in content:
+            if not isinstance(part, Mapping):
+                continue
+            if part.get("type") == "thinking":
+                events += thinking_parts(part)
+            elif text := _text(part.get("text")) or _text(part.get("refusal")):
+                self._say(text, events)
 
-    def _next_index(self) -> int:
-        return max(self._calls, default=-1) + 1
-
-    def _take_calls(self) -> list[ProviderEvent]:
-        calls, self._calls, self._latest = self._calls, {}, None
-        return [calls[index].call() for index in sorted(calls)]
-
-    def _usage_report(self) -> list[ProviderEvent]:
-        raw, self._usage = self._usage, None
-        return [] if raw is None else [UsageReport(read_usage(raw), raw=raw)]
-
-
-def read_usage(raw: Mapping[str, Any]) -> Usage:
-    """Return a server's usage object under the contract's names."""
-    details = _mapping(raw.get("prompt_tokens_details"))
-    counts: dict[str, int] = {}
-    cache_read = _count(raw.get("cache_read_tokens"))
-    if cache_read is None:
-        cache_read = _count(details.get("cached_tokens"))
-    if cache_read is not None:
-        counts["cache_read_tokens"] = cache_read
-    if (cache_write := _count(raw.get("cache_write_tokens"))) is not None:
-        counts["cache_write_tokens"] = cache_write
-    return Usage(
-        input_tokens=_count(raw.get("prompt_tokens")) or 0,
-        output_tokens=_count(raw.get("completion_tokens")) or 0,
-        **counts,
-    )
-
-
-def _thinking(part: Mapping[str, Any]) -> list[ProviderEvent]:
-    """Return the thinking of a delta, once, though some servers send it under two names."""
-    for key in ("reasoning_content", "reasoning"):
-        if text := _text(part.get(key)):
-            return [ReasoningDelta(text)]
-    details = part.get("reasoning_details")
-    found = [_mapping(each) for each in details] if isinstance(details, list) else []
-    text = "".join(_text(each.get("text")) or _text(each.get("summary")) for each in found)
-    return [ReasoningDelta(text)] if text else []
-
-
-def _content(content: Any) -> list[ProviderEvent]:
-    if isinstance(content, str):
-        return [TextDelta(content)] if content else []
-    events: list[ProviderEvent] = []
-    for part in content if isinstance(content, list) else ():
-        if not isinstance(part, Mapping):
-            continue
-        if part.get("type") == "thinking":
-            thought = part.get("thinking")
-            inner = thought if isinstance(thought, list) else [{"text": thought}]
-            text = "".join(_text(_mapping(each).get("text")) for each in inner)
-            events += [ReasoningDelta(text)] if text else []
-        elif text := _text(part.get("text")):
-            events.append(TextDelta(text))
-    return events
+    def _say(self, text: str, events: list[ProviderEvent]) -> None:
+        if self._is_thinking:
+            self._is_thinking = False
+            events += self._thinking.detail()
+        events.append(TextDelta(text))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -218,11 +156,3 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
