@@ -15,6 +15,8 @@ from dispatch_nb.engine.contracts import (
     ToolCall,
     ToolContext,
 )
+from dispatch_nb.providers.answer import Answer, Decoder, Reader
+from dispatch_nb.providers.sse import SseDecoder
 from dispatch_nb.wire.conversation import (
     ChatMessage,
     Chunk,
@@ -93,3 +95,17 @@ async def play_turn(
             messages.append(ChatMessage(role="tool", chunks=[result]))
         if not calls_of(events):
             return steps
+
+
+def read_body(
+    reader: Reader, body: bytes, size: int = 0, decoder: Decoder | None = None
+) -> list[ProviderEvent]:
+    """Return the events of a body that comes in pieces of `size` bytes (0: whole)."""
+    answer = Answer("http://server", reader, decoder or SseDecoder())
+    size = size or len(body) or 1
+    events: list[ProviderEvent] = []
+    for start in range(0, len(body), size):
+        events += answer.feed(body[start : start + size])
+    events += answer.flush()
+    assert answer.ended
+    return events

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dispatch_nb.engine.contracts import ProviderOptions
+from dispatch_nb.engine.contracts import AnswerSchema, ProviderOptions
 from dispatch_nb.errors import ModelError
 from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.providers.chat_request import convert_messages, request_body
+from dispatch_nb.providers.chat_rules import chat_violations
 from dispatch_nb.tools import function_tool
 from dispatch_nb.wire.conversation import (
     ChatMessage,
@@ -23,6 +24,7 @@ from dispatch_nb.wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
+from dispatch_nb.wire.extensions import ChunkDetail, PromptMessage
 from tests.providers_parts import user
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
@@ -208,6 +210,65 @@ def test_options_are_sent_only_when_given() -> None:
     full = request_body("m", [user("x")], [], options)
     assert (full["model"], full["temperature"], full["max_tokens"]) == ("other", 0.0, 5)
     assert full["reasoning_effort"] == "low"
+
+
+def test_sampling_and_form_are_sent_under_this_apis_names() -> None:
+    schema = AnswerSchema("city", {"type": "object", "properties": {}})
+    options = ProviderOptions(
+        top_p=0.5, seed=7, schema=schema, extra_body={"seed": 8, "min_p": 0.1, "stream": True}
+    )
+    body = request_body("m", [user("x")], [], options)
+    assert (body["top_p"], body["seed"], body["min_p"]) == (0.5, 8, 0.1)
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "city",
+            "schema": {"type": "object", "properties": {}},
+            "strict": True,
+        },
+    }
+
+
+def test_openai_itself_gets_the_limit_that_its_reasoning_models_take() -> None:
+    options = ProviderOptions(max_tokens=5)
+    assert request_body("m", [user("x")], [], options)["max_tokens"] == 5
+    own = request_body("m", [user("x")], [], options, is_openai=True)
+    assert "max_tokens" not in own
+    assert own["max_completion_tokens"] == 5
+
+
+def thought(*details: Any) -> list[ChatMessage]:
+    """Return a tool loop whose thinking has `details`, one chunk each."""
+    chunks: list[Chunk] = [ThinkingChunk(text="hm") for _ in details]
+    kept = {i: ChunkDetail(provider="openai", data=data) for i, data in enumerate(details)}
+    called = PromptMessage(role="assistant", chunks=[*chunks, call({})], details=kept)
+    return [user("add"), called, ChatMessage(role="tool", chunks=[result("3")])]
+
+
+def test_thinking_goes_back_with_its_calls_as_the_server_sent_it() -> None:
+    first = {"type": "reasoning.text", "text": "hm", "signature": "s"}
+    second = {"type": "reasoning.encrypted", "data": "x"}
+    for details, fields in (
+        ([{"field": "reasoning_content"}] * 2, {"reasoning_content": "hmhm"}),
+        (
+            [{"reasoning_details": [first]}, {"reasoning_details": [second]}],
+            {"reasoning_details": [first, second]},
+        ),
+        ([{"thinking_blocks": [first]}], {"thinking_blocks": [first]}),
+        (["not ours"], {}),
+    ):
+        body = request_body("m", thought(*details), [], ProviderOptions())
+        said = body["messages"][1]
+        assert {name: said[name] for name in said if "think" in name or "reason" in name} == fields
+        assert chat_violations(body) == []
+
+
+def test_thinking_goes_to_no_other_provider_and_not_to_openai_itself() -> None:
+    history = thought({"field": "reasoning_content"})
+    elsewhere: Any
+    for elsewhere in ({"provider": "groq"}, {"is_openai": True}):
+        body = request_body("m", history, [], ProviderOptions(), **elsewhere)
+        assert "reasoning_content" not in body["messages"][1]
 
 
 def test_tools_are_described_with_their_schema() -> None:

@@ -18,6 +18,8 @@ from ..wire.conversation import (
     ToolCallChunk,
     ToolResultChunk,
 )
+from ..wire.extensions import PromptMessage
+from .chat_thinking import thinking_to_send
 from .conversion import NO_IMAGE, arguments_text, joined_text, result_text, tool_name
 from .rules import is_image_address
 
@@ -27,35 +29,67 @@ _Content: TypeAlias = str | list[dict[str, Any]]
 
 
 def request_body(
-    model: str, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
+    model: str,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[Tool],
+    options: ProviderOptions,
+    *,
+    provider: str = "openai",
+    is_openai: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON body of a streaming request."""
+    """Return the JSON body of a streaming request.
+
+    Parameters
+    ----------
+    provider
+        The id of the provider, whose own details of its thinking go back to it.
+    is_openai
+        Whether OpenAI's own API is asked, which names one option otherwise than the
+        servers that follow it, and wants no thinking back.
+    """
     body: dict[str, Any] = {
         "model": options.model or model,
-        "messages": convert_messages(messages, options.system_prompt),
+        "messages": convert_messages(
+            messages, options.system_prompt, provider=None if is_openai else provider
+        ),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
     if tools:
         body["tools"] = [_tool(tool) for tool in tools]
-    if options.temperature is not None:
-        body["temperature"] = options.temperature
-    if options.max_tokens is not None:
-        body["max_tokens"] = options.max_tokens
-    if options.reasoning_effort is not None:
-        body["reasoning_effort"] = options.reasoning_effort
-    return body
+    # OpenAI's reasoning models refuse the older name, which other servers know alone.
+    longest = "max_completion_tokens" if is_openai else "max_tokens"
+    chosen = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        longest: options.max_tokens,
+        "reasoning_effort": options.reasoning_effort,
+    }
+    body |= {name: value for name, value in chosen.items() if value is not None}
+    if options.schema is not None:
+        form = {
+            "name": options.schema.name,
+            "schema": dict(options.schema.schema),
+            "strict": options.schema.strict,
+        }
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
+    return body | dict(options.extra_body)
 
 
 def convert_messages(
-    messages: Sequence[ChatMessage], system_prompt: str | None = None
+    messages: Sequence[ChatMessage],
+    system_prompt: str | None = None,
+    *,
+    provider: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return `messages` as the strictest servers of this API want them.
 
     They want one system message, at the head; user and assistant messages that take
     turns, so neighbours of one role become one; no empty content; tool names and
-    arguments in the form that is prescribed for tools. Thinking and error chunks are not
-    sent back. Calls and results go out as they are: `reconcile` has paired them.
+    arguments in the form that is prescribed for tools. Thinking goes back with the tool
+    calls that it led to, and only to a `provider` that asked for it with a detail; error
+    chunks are not sent. Calls and results go out as they are: `reconcile` has paired them.
     """
     system = [system_prompt or ""]
     converted: list[dict[str, Any]] = []
@@ -67,7 +101,7 @@ def convert_messages(
                 converted += [_result(c) for c in message.chunks if isinstance(c, ToolResultChunk)]
             case "user" if content := _user_content(message.chunks):
                 _append_or_join(converted, {"role": "user", "content": content})
-            case "assistant" if said := _assistant(message.chunks):
+            case "assistant" if said := _assistant(message, provider):
                 _append_or_join(converted, said)
             case _:
                 pass
@@ -115,12 +149,15 @@ def _image(chunk: ImageChunk) -> dict[str, Any]:
     return {"type": "text", "text": NO_IMAGE}
 
 
-def _assistant(chunks: Sequence[Chunk]) -> dict[str, Any] | None:
-    text = joined_text(chunks)
-    calls = [_call(chunk) for chunk in chunks if isinstance(chunk, ToolCallChunk)]
-    if calls:
-        return {"role": "assistant", "content": text or None, "tool_calls": calls}
-    return {"role": "assistant", "content": text} if text else None
+def _assistant(message: ChatMessage, provider: str | None) -> dict[str, Any] | None:
+    text = joined_text(message.chunks)
+    calls = [_call(chunk) for chunk in message.chunks if isinstance(chunk, ToolCallChunk)]
+    if not calls:
+        return {"role": "assistant", "content": text} if text else None
+    said = {"role": "assistant", "content": text or None, "tool_calls": calls}
+    if provider is not None and isinstance(message, PromptMessage):
+        said |= thinking_to_send(message.chunks, message.details, provider)
+    return said
 
 
 def _injected_text(chunks: Sequence[Chunk]) -> str:

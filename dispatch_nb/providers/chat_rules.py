@@ -22,11 +22,15 @@ from .rules import bad_fields, bad_name, bad_text, is_image_address
 __all__ = ["chat_violations"]
 
 _LONGEST_CALL_ID = 40
+_THINKING = ("reasoning_details", "thinking_blocks")
 _FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "system": (("role", "content"), ("name",)),
     "developer": (("role", "content"), ("name",)),
     "user": (("role", "content"), ("name",)),
-    "assistant": (("role",), ("content", "tool_calls", "name", "refusal", "reasoning_content")),
+    "assistant": (
+        ("role",),
+        ("content", "tool_calls", "name", "refusal", "reasoning_content", *_THINKING),
+    ),
     "tool": (("role", "content", "tool_call_id"), ()),
 }
 _PARTS = {
@@ -100,6 +104,11 @@ class _History:
             yield from self._check_calls(f"{where}.tool_calls", calls)
         if role == "tool":
             yield from self._check_result(where, message.get("tool_call_id"))
+        if "reasoning_content" in message:
+            yield from bad_text(f"{where}.reasoning_content", message["reasoning_content"])
+        for name in _THINKING:
+            if name in message:
+                yield from _bad_thinking(f"{where}.{name}", message[name])
         if content is not None or not (role == "assistant" and calls):
             yield from _bad_content(f"{where}.content", content, _PARTS[role])
 
@@ -158,6 +167,15 @@ def _bad_arguments(where: str, arguments: object) -> Iterator[str]:
     else:
         if not isinstance(value, dict):
             yield f"{where} must be a JSON object, not {type(value).__name__}."
+
+
+def _bad_thinking(where: str, blocks: object) -> Iterator[str]:
+    if not isinstance(blocks, list) or not blocks:
+        yield f"{where} must be a list with at least one block, or be absent."
+        return
+    for index, block in enumerate(blocks):
+        if not isinstance(block, Mapping) or not isinstance(block.get("type"), str):
+            yield f"{where}[{index}] must be an object with a type."
 
 
 def _bad_content(where: str, content: object, kinds: tuple[str, ...]) -> Iterator[str]:

@@ -65,11 +65,11 @@ def thinking_to_send(
         if not isinstance(chunk, ThinkingChunk) or detail is None or detail.provider != provider:
             continue
         data = detail.data if isinstance(detail.data, Mapping) else {}
-        if data.get("field") == _PLAIN:
+        if data.get("field") == _PLAIN and chunk.text.strip():
             fields[_PLAIN] = fields.get(_PLAIN, "") + chunk.text
         for name in _LISTS:
             entries = data.get(name)
-            if isinstance(entries, list):
+            if isinstance(entries, list) and entries:
                 fields[name] = [*fields.get(name, []), *entries]
     return fields
 

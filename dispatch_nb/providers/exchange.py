@@ -51,6 +51,7 @@ async def exchange(
     Closing the generator closes the connection.
     """
     answer = Answer(request.url, reader, decoder)
+    secrets = request.secrets
     try:
         async with post(
             request.url,
@@ -61,25 +62,28 @@ async def exchange(
         ) as response:
             if not 200 <= response.status < 300:
                 # Before anything is cut out of it, which could cut a key in two.
-                text = without_keys(await response.text(), request.secrets)
+                text = without_keys(await response.text(), secrets)
                 failure = status_failure(request.url, response.status, response.headers, text)
-                yield _without_secrets(failure, request.secrets)
+                yield _without_secrets(failure, secrets)
                 return
             async for piece in response.body:
-                for event in answer.feed(piece):
-                    yield _checked(event, request.secrets)
+                for event in _checked(answer.feed(piece), secrets):
+                    yield event
                 if answer.ended:
                     return
-        for event in answer.flush():
-            yield _checked(event, request.secrets)
+        for event in _checked(answer.flush(), secrets):
+            yield event
     except ProviderConnectionError as error:
         code = UNREACHABLE if isinstance(error, ProviderUnreachableError) else None
-        for event in answer.break_off(Failure(str(error), code, retryable=True)):
-            yield _checked(event, request.secrets)
+        for event in _checked(answer.break_off(Failure(str(error), code, retryable=True)), secrets):
+            yield event
 
 
-def _checked(event: ProviderEvent, secrets: tuple[SecretStr, ...]) -> ProviderEvent:
-    return _without_secrets(event, secrets) if type(event) is Failure else event
+def _checked(events: list[ProviderEvent], secrets: tuple[SecretStr, ...]) -> list[ProviderEvent]:
+    """Return `events` whose failure, which is the last if there is one, names no secret."""
+    if events and isinstance(failure := events[-1], Failure):
+        events[-1] = _without_secrets(failure, secrets)
+    return events
 
 
 def _without_secrets(failure: Failure, secrets: tuple[SecretStr, ...]) -> Failure:

@@ -6,6 +6,7 @@ Source: the Dispatch turn contract, section 8.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -91,6 +92,13 @@ class OpenAIProvider:
         options: ProviderOptions,
     ) -> AsyncGenerator[ProviderEvent]:
         """Send one request and yield what comes back; every fault becomes a `Failure`."""
-        body = request_body(self._model, messages, tools, options)
+        body = request_body(
+            self._model, messages, tools, options, provider=self.id, is_openai=self._is_openai
+        )
         request = self._connection.request("/chat/completions", body, options.extra_headers)
         return exchange(request, ChunkReader(), SseDecoder())
+
+    @property
+    def _is_openai(self) -> bool:
+        host = urlsplit(self._connection.address.base).hostname or ""
+        return host == "api.openai.com" or host.endswith(".openai.azure.com")
