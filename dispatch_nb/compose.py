@@ -18,7 +18,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from pydantic import SecretStr
 
+from .conversation.images import as_images
 from .conversation.local import LocalConversation
+from .conversation.output import output_form
+from .conversation.request import TurnRequest
 from .conversation.turn_settings import ResolvedModel, TurnSettings
 from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
 from .engine.retry import BackoffRetry
@@ -28,12 +31,19 @@ from .loop import turn_loop
 from .providers.endpoints import ENDPOINTS
 from .providers.openai import OpenAIProvider
 from .providers.scripted import ScriptedProvider
-from .settings import Settings
+from .settings import RequestOptions, Settings
 from .store import Store, paths
 from .store.rows import ConversationRow
 from .tools.function import function_tool
 
-__all__ = ["DEFAULT_MODEL", "as_tools", "open_conversation", "open_store", "resolve_provider"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "as_tools",
+    "open_conversation",
+    "open_store",
+    "resolve_provider",
+    "turn_request",
+]
 
 DEFAULT_MODEL = "scripted:demo"
 # What stands in the store for a provider that was given as an object.
@@ -207,6 +217,30 @@ def open_conversation(
         return conversation
 
 
+def turn_request(images: object = (), output: Any = None, **options: Any) -> TurnRequest:
+    """Return what one message asks for beside its text.
+
+    Parameters
+    ----------
+    images
+        What `as_images` takes.
+    output
+        What `output_form` takes; None asks for no form.
+    **options
+        The fields of `RequestOptions`.
+
+    Raises
+    ------
+    ImageError, SettingError
+        If a value cannot be what its name says.
+    """
+    return TurnRequest(
+        images=as_images(images),
+        options=RequestOptions(**options).chosen(),
+        output=None if output is None else output_form(output),
+    )
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """Settings as what turns are run with."""
@@ -224,10 +258,7 @@ def _prepare(settings: Settings, row: ConversationRow | None) -> _Prepared:
     if system is None and row is not None:
         system = row.system_prompt
     options = ProviderOptions(
-        model=name.partition(":")[2] or None,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        system_prompt=system,
+        model=name.partition(":")[2] or None, system_prompt=system, **settings.chosen()
     )
     turn = TurnSettings(
         tools=made,

@@ -7,6 +7,8 @@
     │   └── UnknownVariantError    a discriminator nobody knows
     ├── ModelError             a model or provider name that cannot be used (also a ValueError)
     ├── MessageError           a message that cannot be sent: empty, not text (also a ValueError)
+    │   └── ImageError             something that is not an image, or too large
+    ├── OutputError            an answer without the form asked for (also a ValueError)
     ├── SettingError           a setting that cannot be what its name says (also a ValueError)
     ├── TurnActiveError        a second turn was started while one runs
     ├── ConversationClosedError    a message for a conversation that was closed
@@ -30,8 +32,10 @@ __all__ = [
     "BundleMissingError",
     "ConversationClosedError",
     "DispatchError",
+    "ImageError",
     "MessageError",
     "ModelError",
+    "OutputError",
     "ProviderConnectionError",
     "ProviderDataError",
     "ProviderUnreachableError",
@@ -65,6 +69,14 @@ class ModelError(DispatchError, ValueError):
 
 class MessageError(DispatchError, ValueError):
     """A message cannot be sent as it is; nothing was stored."""
+
+
+class ImageError(MessageError):
+    """Something that was given as an image is none, or cannot be sent; nothing was stored."""
+
+
+class OutputError(DispatchError, ValueError):
+    """An answer does not have the form that was asked for; its text is in the transcript."""
 
 
 class SettingError(DispatchError, ValueError):

@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     # `store.rows` is what the store's contract consists of: plain rows, no database.
     "conversation": {"engine", "store.rows", "transcript", "wire"},
     "frames": {"store", "transcript", "wire"},
-    "settings": {"engine.contracts", "keys"},
+    "settings": {"engine.contracts", "keys", "wire.conversation"},
     "compose": {
         "conversation",
         "engine",

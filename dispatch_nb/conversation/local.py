@@ -28,6 +28,7 @@ from .log import RUNS_ELSEWHERE, ConversationLog
 from .message import UNTITLED, checked_message, title_of
 from .port import ConversationStatus, Subscriber
 from .queue import Queued, TextQueue, join_texts
+from .request import PLAIN, TurnRequest
 from .stored import StoredConversation
 from .turn import Turn
 from .turn_run import TurnRun
@@ -132,8 +133,13 @@ class LocalConversation(StoredConversation):
         active = self._active
         return "idle" if active is None else "stopping" if active.stopping else "running"
 
-    def send(self, text: str) -> Turn:
+    def send(self, text: str, request: TurnRequest = PLAIN) -> Turn:
         """Start a turn and return its handle at once.
+
+        Parameters
+        ----------
+        request
+            Its images, its options and the form of its answer.
 
         Raises
         ------
@@ -148,9 +154,9 @@ class LocalConversation(StoredConversation):
         StoreError
             If it cannot be known whether one is.
         """
-        return self._send(text, ())
+        return self._send(text, (), request)
 
-    def _send(self, text: str, queued: Sequence[Queued]) -> Turn:
+    def _send(self, text: str, queued: Sequence[Queued], request: TurnRequest = PLAIN) -> Turn:
         text = checked_message(text)
         self._loop.require()
         turn_id = _new_turn_id()
@@ -160,7 +166,7 @@ class LocalConversation(StoredConversation):
             refused = TurnRefusedEvent(conversation_id=self.id, turn_id=turn_id, message=str(error))
             self._loop.submit(self._refuse(refused))
             raise
-        turn = self._turn(turn_id)
+        turn = self._turn(turn_id, request)
         with self._lock:
             if self._closed:
                 raise ConversationClosedError(CLOSED)
@@ -173,7 +179,7 @@ class LocalConversation(StoredConversation):
                 raise TurnActiveError(RUNS_ELSEWHERE)
             self._active = _Active(turn, AbortSignal())
             active = self._active
-        self._loop.submit(self._run(active, model, text, queued))
+        self._loop.submit(self._run(active, model, text, queued, request))
         return turn
 
     def send_queued(self) -> Turn:
@@ -281,7 +287,12 @@ class LocalConversation(StoredConversation):
             self._audience.tell(lambda subscriber: subscriber.on_reset())
 
     async def _run(
-        self, active: _Active, model: ResolvedModel, text: str, queued: Sequence[Queued]
+        self,
+        active: _Active,
+        model: ResolvedModel,
+        text: str,
+        queued: Sequence[Queued],
+        request: TurnRequest = PLAIN,
     ) -> None:
         """Run a turn whose prompt is `text`, perhaps of texts that were queued."""
         turn = active.turn
@@ -298,7 +309,7 @@ class LocalConversation(StoredConversation):
                 turn_id=turn.id,
                 model_name=model.name,
                 provider=model.provider,
-                options=model.options,
+                options=request.over(model.options),
                 settings=self._settings,
                 signal=active.signal,
                 queue=self.queue,
@@ -306,7 +317,7 @@ class LocalConversation(StoredConversation):
                 uncommitted=lambda: self._log.live.transcript,
             )
             await self._name_after(text)
-            await run.run(text, [entry.id for entry in queued])
+            await run.run(text, request.images, delivered=[entry.id for entry in queued])
             self._log.compact()
         except DispatchError as caught:
             error = caught
@@ -353,8 +364,13 @@ class LocalConversation(StoredConversation):
         self._loop.submit(self._run(upcoming, model, join_texts(queued), queued))
         return upcoming
 
-    def _turn(self, turn_id: str) -> Turn:
-        return Turn(turn_id, stop=lambda: self._stop(turn_id), steer=self.steer)
+    def _turn(self, turn_id: str, request: TurnRequest = PLAIN) -> Turn:
+        return Turn(
+            turn_id,
+            stop=lambda: self._stop(turn_id),
+            steer=self.steer,
+            output=request.output,
+        )
 
     async def _name_after(self, text: str) -> None:
         if self.title == UNTITLED:

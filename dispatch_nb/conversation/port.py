@@ -10,6 +10,7 @@ from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
 from .queue import Queued, TextQueue
+from .request import PLAIN, TurnRequest
 from .turn import Turn
 
 __all__ = ["Conversation", "ConversationStatus", "Subscriber"]
@@ -71,7 +72,7 @@ class Conversation(Protocol):
         """What the person typed and no model has got yet."""
         ...
 
-    def send(self, text: str) -> Turn:
+    def send(self, text: str, request: TurnRequest = PLAIN) -> Turn:
         """Start a turn and return its handle at once."""
         ...
 

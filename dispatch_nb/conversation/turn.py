@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from time import monotonic
+from typing import Any
 
 from pydantic import MISSING
 
-from ..errors import DispatchError, TurnFailedError
+from ..errors import DispatchError, OutputError, TurnFailedError
 from ..wire import events as e
 from ..wire.conversation import Usage
 from ..wire.extensions import LiveEvent
+from .output import OutputForm
 
 __all__ = ["Turn"]
 
@@ -37,6 +39,8 @@ class Turn:
         The id its events carry.
     stop, steer
         What the handle's methods of the same names do.
+    output
+        The form that was asked for, if one was.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class Turn:
         *,
         stop: Callable[[], bool],
         steer: Callable[[str], Future[bool]],
+        output: OutputForm | None = None,
     ) -> None:
         self.id = turn_id
+        self._output = output
         self._stop = stop
         self._steer = steer
         self._events: list[LiveEvent] = []
@@ -78,6 +84,24 @@ class Turn:
             elif isinstance(event, e.ToolResultEvent | e.SteeringEvent):
                 break
         return "".join(reversed(parts))
+
+    @property
+    def parsed(self) -> Any:
+        """The answer in the form that was asked for: `send(…, output=Model)` gives a `Model`.
+
+        Raises
+        ------
+        OutputError
+            If no form was asked for, the turn still runs, or the answer does not fit; the
+            sentence has the text and what is wrong with it.
+        """
+        if self._output is None:
+            raise OutputError(
+                "No form was asked for: write chat.send(…, output=Model), with a pydantic model."
+            )
+        if not self.done:
+            raise OutputError("The turn still runs: wait for it (await turn), then read it.")
+        return self._output.read(self.text, self.finish_reason or "no end")
 
     @property
     def thinking(self) -> str:

@@ -22,16 +22,18 @@ from ..engine.contracts import (
 )
 from ..engine.run_turn import run_turn
 from ..errors import StoreError
-from ..store.rows import TurnRow
-from ..transcript.reconcile import reconcile
+from ..store.rows import ImageRow, TurnRow
 from ..transcript.state import TranscriptState
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, TextChunk
-from ..wire.extensions import LiveEvent
+from ..wire.extensions import LiveEvent, PromptImagesEvent
 from .ending import turn_ending
+from .images import Image
 from .journal import Journal
+from .prompt import prompt_messages, with_images
 from .queue import TextQueue, join_texts
 from .recorder import Recorder
+from .request import params_json
 from .turn_settings import TurnSettings
 from .unstored import unstored_messages
 
@@ -66,13 +68,17 @@ class TurnRun:
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.conversation_id, self.turn_id, self.model_name, self.options)
 
-    async def run(self, text: str, delivered: Sequence[str] = ()) -> None:
+    async def run(
+        self, text: str, images: Sequence[Image] = (), *, delivered: Sequence[str] = ()
+    ) -> None:
         """Run the turn; returns once it is sealed and everything of it was shown.
 
         Parameters
         ----------
         text
             The prompt.
+        images
+            What the person shows with it.
         delivered
             The ids of the queued texts that it consists of.
 
@@ -81,13 +87,27 @@ class TurnRun:
         StoreError
             If the store refuses: what was stored before stays as it is.
         """
-        prompt = ChatMessage(role="user", chunks=[TextChunk(text=text)])
+        pictures = [image.to_chunk() for image in images]
+        prompt = ChatMessage(role="user", chunks=[TextChunk(text=text), *pictures])
+        kept = {
+            image.digest: ImageRow(image.digest, image.mime_type or "", image.data)
+            for image in images
+            if image.digest is not None
+        }
+        if kept:
+            await self._write(self.store.keep_images(list(kept.values())))
         self._emit(
             e.UserMessageEvent(
                 conversation_id=self.conversation_id, turn_id=self.turn_id, text=text
             ),
             delivered=delivered,
         )
+        if pictures:
+            self._emit(
+                PromptImagesEvent(
+                    conversation_id=self.conversation_id, turn_id=self.turn_id, images=pictures
+                )
+            )
         begin = self.store.begin_turn(
             TurnRow(
                 turn_id=self.turn_id,
@@ -95,16 +115,17 @@ class TurnRun:
                 prompt_text=text,
                 status="running",
                 started_us=time.time_ns() // 1000,
+                params_json=params_json(self.options),
             )
         )
         await self.journal.flush()
         self.begun()
         await self._write(begin)
-        history = reconcile(await asyncio.to_thread(self.store.messages, self.conversation_id))
+        history = await asyncio.to_thread(prompt_messages, self.store, self.conversation_id)
         await self._commit([prompt], step_id=None)
         error: Exception | None = None
         try:
-            await run_turn(self._input([*history, prompt]))
+            await run_turn(self._input([*history, *with_images([prompt], kept)]))
         except StoreError:
             raise
         except Exception as caught:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..engine.contracts import (
     AnswerInfo,
+    AnswerSchema,
     Detail,
     Failure,
     Finish,
@@ -22,6 +23,7 @@ from ..engine.contracts import (
 )
 from ..wire.conversation import ChatMessage, Usage
 from .scripted_answers import answer, answer_results, think, think_results
+from .scripted_forms import make_form
 from .scripted_plan import Plan, plan_step
 from .scripted_showpieces import showpiece
 from .scripted_turn import read_turn
@@ -49,7 +51,8 @@ class ScriptedProvider:
     By itself it answers by fixed rules: it calls the tools whose names and descriptions
     share words with the prompt, really waits for their results, and then explains the
     turn that led there. Asked to count far or to write something long it does, so that
-    Stop can be tried. With `steps` it plays a script instead, and nothing else.
+    Stop can be tried; asked for an answer of some form it makes one of the prompt's words.
+    With `steps` it plays a script instead, and nothing else.
 
     Parameters
     ----------
@@ -124,7 +127,7 @@ def _respond(
     """Yield a whole answer, cut off with the reason ``length`` at `options.max_tokens`."""
     input_tokens = count_request(messages, tools, options.system_prompt)
     output_tokens = 0
-    for event in _events(messages, tools, input_tokens):
+    for event in _events(messages, tools, options.schema, input_tokens):
         cost = _cost(event)
         if options.max_tokens is not None and output_tokens + cost > options.max_tokens:
             event = Finish("length")
@@ -137,10 +140,13 @@ def _respond(
 
 
 def _events(
-    messages: Sequence[ChatMessage], tools: Sequence[Tool], input_tokens: int
+    messages: Sequence[ChatMessage],
+    tools: Sequence[Tool],
+    schema: AnswerSchema | None,
+    input_tokens: int,
 ) -> Iterator[ProviderEvent]:
     turn = read_turn(messages)
-    long = None if turn.exchanges else showpiece(turn.request)
+    long = None if turn.exchanges or schema is not None else showpiece(turn.request)
     plan = Plan() if long is not None else plan_step(turn, tools)
     if long is not None:
         thought = "A script, not a model, writes this: the prompt asks for something to look at."
@@ -151,6 +157,8 @@ def _events(
     else:
         thought = think(turn, plan, tools)
         said = "" if plan.calls else answer(turn, plan, tools, input_tokens)
+    if schema is not None and not plan.calls:
+        said = json.dumps(make_form(schema.schema, turn.request), indent=2, ensure_ascii=False)
     yield from map(ReasoningDelta, pieces(thought))
     yield from map(TextDelta, pieces(said))
     for number, call in enumerate(plan.calls, turn.call_count + 1):

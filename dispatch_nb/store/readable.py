@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -11,8 +11,9 @@ from ..wire.conversation import ChatMessage, ConversationHistoryResponse, TurnMe
 from . import reads
 from .database import Database
 from .event_log import read_open_turns
+from .images import read_images
 from .queued import read_queued
-from .rows import ConversationRow, EventRow, QueuedRow
+from .rows import ConversationRow, EventRow, ImageRow, QueuedRow
 
 __all__ = ["ReadableStore"]
 
@@ -93,6 +94,11 @@ class ReadableStore:
         """Return what was typed and no model has got yet, in the order of typing."""
         with self.connect() as connection:
             return read_queued(connection, conversation_id)
+
+    def images(self, digests: Iterable[str]) -> dict[str, ImageRow]:
+        """Return images by the SHA-256 of their bytes; what is not there is left out."""
+        with self.connect() as connection:
+            return read_images(connection, digests)
 
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""

@@ -18,6 +18,7 @@ __all__ = [
     "ConversationRow",
     "ConversationSource",
     "EventRow",
+    "ImageRow",
     "QueuedRow",
     "StepRow",
     "ToolApproval",
@@ -188,6 +189,15 @@ class QueuedRow:
     queued_ms: int
     is_kept: bool = False
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image by the SHA-256 of its bytes, as hexadecimal digits."""
+
+    digest: str
+    mime_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

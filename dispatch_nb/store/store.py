@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from ..errors import StoreError
 from ..wire.conversation import ChatMessage, StoredChunk
-from . import queued, writes
+from . import images, queued, writes
 from .compaction import Compactor
 from .database import Database
 from .leases import Leases, Release, leases_of
@@ -25,6 +25,7 @@ from .rows import (
     CommitStamp,
     ConversationRow,
     EventRow,
+    ImageRow,
     QueuedRow,
     StepRow,
     ToolCallRow,
@@ -194,6 +195,11 @@ class Store(ReadableStore):
                 location=location,
             )
         )
+
+    def keep_images(self, rows: Sequence[ImageRow]) -> Future[None]:
+        """Add images that are not there yet; events may name them from now on."""
+        kept = tuple(rows)
+        return self._writer.submit(lambda c: images.insert_images(c, kept))
 
     def queue_text(self, row: QueuedRow) -> Future[int]:
         """Add a text that no model has got yet; the future gives its position."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 from pydantic import SecretStr
 
-from ..compose import open_conversation
+from ..compose import open_conversation, turn_request
 from ..conversation.turn import Turn
 from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
@@ -20,7 +20,7 @@ from ..loop import turn_loop
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, to_snapshot
 from ..wire.base import WireModel
-from ..wire.conversation import ConversationHistoryResponse, Usage
+from ..wire.conversation import ConversationHistoryResponse, ReasoningEffort, Usage
 from ..wire.events import TurnSealedEvent, UsageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from ..wire.parse import parse_kernel_message
@@ -68,7 +68,10 @@ class Chat(anywidget.AnyWidget):
     base_url, api_key
         For the provider; a key that is not given comes from the environment or the keyring,
         and none is ever written anywhere.
-    temperature, max_tokens, max_steps, dispatch, retry
+    temperature, top_p, max_tokens, seed, reasoning_effort, extra_body, extra_headers
+        What every request asks for; see `dispatch_nb.settings.RequestOptions`. `send` takes
+        them for one turn.
+    max_steps, dispatch, retry
         How turns run; see `dispatch_nb.settings.Settings`. What is not given stays as it is in
         a conversation that is open already.
 
@@ -111,7 +114,12 @@ class Chat(anywidget.AnyWidget):
         base_url: str | SecretStr | None = None,
         api_key: str | SecretStr | None = None,
         temperature: float | None = None,
+        top_p: float | None = None,
         max_tokens: int | None = None,
+        seed: int | None = None,
+        reasoning_effort: ReasoningEffort | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
         max_steps: int | None = None,
         dispatch: DispatchPolicy | None = None,
         retry: RetryStrategy | None = None,
@@ -127,7 +135,12 @@ class Chat(anywidget.AnyWidget):
             base_url=base_url,
             api_key=api_key,
             temperature=temperature,
+            top_p=top_p,
             max_tokens=max_tokens,
+            seed=seed,
+            reasoning_effort=reasoning_effort,
+            extra_body=extra_body,
+            extra_headers=extra_headers,
             max_steps=max_steps,
             dispatch=dispatch,
             retry=retry,
@@ -151,18 +164,30 @@ class Chat(anywidget.AnyWidget):
         """Return a line that says which conversation this is and how it stands."""
         return f"<Chat {self.title!r} model={self.model} {self.status}, {self.last_seq} chunks>"
 
-    def send(self, text: str) -> Turn:
+    def send(self, text: str, *, images: Any = (), output: Any = None, **options: Any) -> Turn:
         """Start a turn and return its handle at once.
 
         ``await`` the handle or call its ``result()`` to wait for the end; the turn runs
         and shows itself either way.
 
+        Parameters
+        ----------
+        images
+            Paths, bytes, PIL images, matplotlib figures, data: URLs or https:// URLs.
+        output
+            A pydantic model class, or a JSON schema as a dict: the model is asked for an
+            answer of this form, and `turn.parsed` gives it.
+        **options
+            For this turn alone: any of temperature, top_p, max_tokens, seed,
+            reasoning_effort, extra_body and extra_headers.
+
         Raises
         ------
-        MessageError, ModelError, TurnActiveError
+        MessageError, ImageError, SettingError, ModelError, TurnActiveError
             The message was not taken; the sentence says why.
         """
-        return self._watched(self._conversation.send(text))
+        request = turn_request(images, output, **options)
+        return self._watched(self._conversation.send(text, request))
 
     @property
     def queued(self) -> list[QueuedText]:
