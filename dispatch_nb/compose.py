@@ -236,7 +236,7 @@ def turn_request(images: object = (), output: Any = None, **options: Any) -> Tur
     """
     return TurnRequest(
         images=as_images(images),
-        options=RequestOptions(**options).chosen(),
+        options=RequestOptions(**hidden(options)).chosen(),
         output=None if output is None else output_form(output),
     )
 

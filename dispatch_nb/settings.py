@@ -73,7 +73,7 @@ class RequestOptions:
         self._check(
             "extra_headers",
             _are_headers,
-            "a dict of header names and values, both text without line breaks",
+            "a dict of header names and values in plain ASCII",
         )
 
     def chosen(self) -> dict[str, Any]:

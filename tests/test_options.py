@@ -133,7 +133,7 @@ def test_a_key_in_a_header_is_in_no_file_no_error_and_no_repr(tmp_path: Path) ->
         ({"extra_body": [1]}, "extra_body must be a dict"),
         ({"extra_body": {"a": {1, 2}}}, "extra_body must be a dict"),
         ({"extra_body": {"stream": False}}, "extra_body cannot set 'stream'"),
-        ({"extra_headers": {"X": 1}}, "extra_headers must be a dict .* not dict"),
+        ({"extra_headers": [KEY]}, "extra_headers must be a dict .* not list"),
         ({"extra_headers": {"X\nY": "1"}}, "extra_headers must be"),
         ({"extra_headers": {"X": f"{KEY}\r\nHost: evil"}}, "extra_headers must be"),
     ],
