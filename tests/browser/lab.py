@@ -217,11 +217,19 @@ _READY = f"""async () => {{
 
 @contextmanager
 def open_notebook(
-    browser: Browser, lab: Lab, name: str, *, width: int = 1200, dark: bool = False
+    browser: Browser,
+    lab: Lab,
+    name: str,
+    *,
+    width: int = 1200,
+    dark: bool = False,
+    init_script: str | None = None,
 ) -> Iterator[Notebook]:
     """Open a notebook in a page of its own; ends its kernel afterwards."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_default_timeout(WAIT_MS)
+    if init_script is not None:
+        page.add_init_script(init_script)
     try:
         page.goto(f"{lab.base}/lab/tree/{name}?reset")
         page.wait_for_function("() => window.jupyterapp")

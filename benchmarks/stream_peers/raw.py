@@ -1,0 +1,59 @@
+"""The floor: a bare anywidget that appends text to one text node, told every 16 ms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import anywidget
+import traitlets
+
+from .pace import HISTORY_TEXT, due
+
+EVERY_S = 0.016
+
+
+class Floor(anywidget.AnyWidget):
+    """Earlier messages as plain lines, and one text node that grows."""
+
+    _esm = """
+    export default { render({ model, el }) {
+      for (const text of model.get("earlier")) {
+        const line = document.createElement("div");
+        line.textContent = text;
+        el.append(line);
+      }
+      const tail = document.createElement("div");
+      tail.className = "floor-tail";
+      tail.style.whiteSpace = "pre-wrap";
+      const node = tail.appendChild(document.createTextNode(""));
+      el.append(tail);
+      let waiting = "";
+      model.on("msg:custom", ({ text }) => {
+        if (!waiting) requestAnimationFrame(() => { node.appendData(waiting); waiting = ""; });
+        waiting += text;
+      });
+    } };
+    """
+    earlier = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+
+shown: list[Floor] = []
+
+
+def show(history: int) -> Floor:
+    """Return the widget with its earlier messages."""
+    shown[:] = [Floor(earlier=[HISTORY_TEXT.format(n) for n in range(history)])]
+    return shown[0]
+
+
+async def stream(tokens: Sequence[str], rate: float) -> tuple[float, float]:
+    """Send what is due every 16 ms; all at once in messages of 2,000 tokens without a rate."""
+    started = time.time()
+    if rate == 0:
+        for first in range(0, len(tokens), 2000):
+            shown[0].send({"text": "".join(tokens[first : first + 2000])})
+    else:
+        async for text in due(tokens, rate, EVERY_S):
+            shown[0].send({"text": text})
+    return started, time.time()
