@@ -76,7 +76,7 @@ def main() -> None:
                 results[case] = [
                     run_case(browser, lab, case) for _ in range(rounds or chosen.rounds)
                 ]
-                print(".", end="", flush=True)
+                print(f"  {case}: wall {median(results[case], 'wall'):.2f} s", flush=True)
         browser.close()
     print("\n")
     table([HEAD, *(row(case, runs) for case, runs in results.items())])

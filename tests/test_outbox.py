@@ -87,3 +87,20 @@ def test_a_snapshot_takes_the_place_of_what_was_held_back(told):
     told.event(last + 2)
     wait_until(lambda: len(told.messages) == count + 1)
     assert told.messages[-1]["from"] == last + 2
+
+
+def test_views_are_asked_whether_the_newest_message_arrived_until_they_have_painted_it(told):
+    told.event(1)
+    wait_until(lambda: told.messages[-1].get("events") == [])
+    assert (told.messages[-1]["from"], told.upto()) == (2, 1)
+    told.loop.call(told.outbox.painted, 1)
+    count = len(told.messages)
+    time.sleep(2.5 * PATIENCE_S)
+    assert len(told.messages) == count
+
+
+def test_views_that_never_answer_are_asked_a_few_times_only(told):
+    told.loop.call(told.outbox._ask_later, 0, 0.01, 2)
+    wait_until(lambda: len(told.messages) == 3)
+    time.sleep(0.3)
+    assert [m["events"] for m in told.messages[1:]] == [[], []]

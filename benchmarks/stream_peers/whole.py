@@ -44,7 +44,7 @@ shown: list[Chat] = []
 def show(history: int) -> Chat:
     """Return a chat with its earlier messages, stored."""
     store = open_store(Path(tempfile.mkdtemp()) / "stream.db")
-    store.create_conversation(ConversationRow("stream", created_us=1))
+    store.create_conversation(ConversationRow("stream", created_us=1)).result()
     for number in range(history):
         said = ChatMessage(
             role="assistant" if number % 2 else "user",

@@ -24,7 +24,7 @@ from ..wire.conversation import ConversationHistoryResponse, ReasoningEffort, Us
 from ..wire.events import TurnSealedEvent, UsageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from ..wire.parse import parse_kernel_message
-from ..wire.view import QueuedText
+from ..wire.view import QueuedText, ResyncMessage
 from .acts import Acts
 from .assets import load_bundle
 from .outbox import SNAPSHOT_CHUNKS, Outbox
@@ -368,6 +368,9 @@ class Chat(anywidget.AnyWidget):
                 f"The front end sent something this version cannot read: {error}"
             ) from error
         self._acts.take(message, self._outbox)
+        if isinstance(message, ResyncMessage):
+            # What was lost may have been a trait.
+            self._views.run(self.send_state, [name for name in _STATE if name != "saved"])
 
     def _tell_views(self, message: WireModel) -> None:
         self._views.run(super().send, message.to_wire())

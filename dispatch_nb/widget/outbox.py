@@ -24,10 +24,13 @@ from ..wire.view import EventsMessage
 __all__ = ["Outbox"]
 
 INTERVAL_S = 1 / 30
-# Messages a view may have unpainted before the outbox holds back.
-WINDOW = 4
+# Messages a view may have unpainted before the outbox holds back; it tells of several at once.
+WINDOW = 8
 # How long a full window holds back: what views paint may not be heard before a cell ends.
 PATIENCE_S = 0.5
+# How often the views are asked, each time after twice the wait, whether they have the last
+# message: a notebook server may drop it, and then no later one tells them of a gap.
+QUESTIONS = 4
 # Committed chunks that a snapshot carries; older ones are asked for when they are scrolled to.
 SNAPSHOT_CHUNKS = 256
 
@@ -59,6 +62,7 @@ class Outbox:
         self._unpainted: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._question: asyncio.TimerHandle | None = None
         self._watched = False
 
     def snapshot(self) -> None:
@@ -68,6 +72,7 @@ class Outbox:
         self._pending.clear()
         self._unpainted = [upcoming - 1]
         self._send(to_snapshot(live, next=upcoming, window=SNAPSHOT_CHUNKS))
+        self._ask_later(upcoming - 1)
 
     def events(self, rows: Sequence[EventRow]) -> None:
         """Take committed events; nothing is kept while nobody looks."""
@@ -80,6 +85,8 @@ class Outbox:
     def painted(self, upto: int) -> None:
         """Note that a view has painted every event up to number `upto`."""
         self._unpainted = [n for n in self._unpainted if n > upto]
+        if not self._unpainted and self._question is not None:
+            self._question.cancel()
         if self._pending and self._timer is None:
             self._flush()
 
@@ -111,8 +118,24 @@ class Outbox:
             )
         )
         self._unpainted.append(rows[-1].n)
+        self._ask_later(rows[-1].n)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._flush)
+
+    def _ask_later(self, last: int, wait: float = PATIENCE_S, left: int = QUESTIONS) -> None:
+        if self._question is not None:
+            self._question.cancel()
+        if left > 0:
+            self._question = asyncio.get_running_loop().call_later(
+                wait, self._ask, last, 2 * wait, left - 1
+            )
+
+    def _ask(self, last: int, wait: float, left: int) -> None:
+        """Say where the log stands, with no events: a view that lacks some asks for them."""
+        if self._pending:
+            return  # what goes out next will tell
+        self._send(EventsMessage(from_=last + 1, upto=last, events=[]))
+        self._ask_later(last, wait, left)
 
 
 def _for_views(event: LiveEvent) -> LiveEvent:

@@ -90,7 +90,11 @@ class QueuedText(QueuedMessage):
 
 
 class EventsMessage(WireModel):
-    """Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined."""
+    """Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined.
+
+    Without events, and with `upto` one less than `from`, it asks whether the view has
+    painted everything up to there: the answer is an `ack`, or a `resync`.
+    """
 
     type: Literal["events"] = "events"
     from_: int = Field(validation_alias="from", serialization_alias="from")

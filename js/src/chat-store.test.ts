@@ -71,8 +71,43 @@ describe("the numbered event stream", () => {
     kernel.events({ type: "text-delta", delta: "a" });
     kernel.events({ type: "text-delta", delta: "b" });
     expect(kernel.count("resync")).toBe(1);
-    vi.advanceTimersByTime(3000);
+    vi.advanceTimersByTime(250);
     expect(kernel.count("resync")).toBe(2);
+    vi.advanceTimersByTime(499);
+    expect(kernel.count("resync")).toBe(2);
+    vi.advanceTimersByTime(1);
+    expect(kernel.count("resync")).toBe(3);
+  });
+
+  it("learns from an empty message that the newest events were lost", () => {
+    const { kernel, store } = opened();
+    kernel.events({ type: "text-delta", delta: "a" });
+    const lost = kernel.message({ type: "text-delta", delta: "b" });
+    kernel.say({ type: "events", from: kernel.next, upto: kernel.next - 1, events: [] });
+    expect(kernel.act("resync").from).toBe(lost.from);
+    expect(shown(store)).toEqual(["a"]);
+  });
+
+  it("says again what is painted when it is asked", () => {
+    const { kernel, store } = opened();
+    kernel.events({ type: "text-delta", delta: "a" });
+    store.painted();
+    kernel.say({ type: "events", from: kernel.next, upto: kernel.next - 1, events: [] });
+    store.painted();
+    vi.advanceTimersByTime(100);
+    expect(kernel.count("ack")).toBe(2);
+    expect(kernel.count("resync")).toBe(0);
+  });
+
+  it("notices that the word of a turn's end was lost", () => {
+    const { kernel } = opened({ status: "running" });
+    kernel.events(
+      { type: "turn-start" },
+      { type: "done", reason: "stop" },
+      { type: "turn-sealed" },
+    );
+    vi.advanceTimersByTime(700);
+    expect(kernel.act("resync").from).toBe(4);
   });
 
   it("ignores events it already has and asks again when they overlap", () => {
@@ -98,7 +133,7 @@ describe("the numbered event stream", () => {
     kernel.message({ type: "text-delta", delta: " end" }, { type: "done", reason: "stop" });
     kernel.change({ status: "idle", last_seq: 2 });
     expect(kernel.count("resync")).toBe(0);
-    vi.advanceTimersByTime(3000);
+    vi.advanceTimersByTime(700);
     expect(kernel.act("resync").from).toBe(3);
     kernel.snapshot({ committed: storedTexts(1, "q", "the end") });
     vi.advanceTimersByTime(10_000);
@@ -116,7 +151,20 @@ describe("the numbered event stream", () => {
     expect(kernel.sent.filter(({ type }) => type === "ack")).toEqual([{ type: "ack", upto: 2 }]);
     kernel.snapshot();
     store.painted();
+    vi.advanceTimersByTime(100);
     expect(kernel.count("ack")).toBe(2);
+  });
+
+  it("acknowledges ten times a second at most, and the newest in the end", () => {
+    const { kernel, store } = opened();
+    for (let count = 0; count < 30; count += 1) {
+      kernel.events({ type: "text-delta", delta: "a" });
+      store.painted();
+      vi.advanceTimersByTime(33);
+    }
+    vi.advanceTimersByTime(100);
+    expect(kernel.count("ack")).toBeLessThanOrEqual(11);
+    expect(kernel.act("ack")).toEqual({ type: "ack", upto: 30 });
   });
 
   it("says that a message is unreadable, naming the field, and asks again", () => {

@@ -19,7 +19,15 @@ import type { EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
 
 const READY_MS = 2000;
 const STOP_MS = 1000;
-const RESYNC_MS = 3000;
+/** How long an answer to a resync may take before it is asked for again; doubled each time. */
+const RESYNC_MS = 250;
+const SLOWEST_RESYNC_MS = 4000;
+/** Shortest time between two acknowledgements: each costs the kernel more than an event does. */
+const ACK_MS = 100;
+/** How long traits and events may disagree: they are separate messages. */
+const AGREE_MS = 700;
+/** How long a message that was taken may wait for the event that shows it. */
+const SHOWN_MS = 3000;
 const ANSWER_MS = 4000;
 
 const TOO_LATE = "The turn ended before the model could read this; it is not sent.";
@@ -39,6 +47,7 @@ class TransportChatStore implements ChatStore {
   readonly formulas: Formulas;
   #state = initialChatState();
   #next: number | null = null;
+  #painted = 0;
   #acked = 0;
   #lastSeq = 0;
   #kernelStatus: ConversationStatus = "idle";
@@ -123,9 +132,9 @@ class TransportChatStore implements ChatStore {
   }
 
   painted(): void {
-    if (this.#next === null || this.#next - 1 <= this.#acked) return;
-    this.#acked = this.#next - 1;
-    this.#transport.send({ type: "ack", upto: this.#acked });
+    if (this.#next === null) return;
+    this.#painted = this.#next - 1;
+    if (!this.#timers.has("ack")) this.#acknowledge();
   }
 
   close(): void {
@@ -169,8 +178,14 @@ class TransportChatStore implements ChatStore {
   }
 
   #fold(message: EventsMessage): void {
-    if (this.#next === null || message.upto < this.#next) return;
-    if (message.from !== this.#next) {
+    if (this.#next === null) return;
+    if (message.upto < this.#next) {
+      // Known already: the kernel asks whether it was painted.
+      this.#acked = 0;
+      this.#set({});
+      return;
+    }
+    if (message.from !== this.#next || message.events.length === 0) {
       this.#resync();
       return;
     }
@@ -186,26 +201,35 @@ class TransportChatStore implements ChatStore {
   }
 
   /** Ask for what is missing, again and again until it comes. */
-  #resync(): void {
+  #resync(wait = RESYNC_MS): void {
     if (this.#next === null || this.#timers.has("resync")) return;
     this.#transport.send({ type: "resync", from: this.#next });
-    this.#timers.after("resync", RESYNC_MS, () => this.#resync());
+    const longer = Math.min(2 * wait, SLOWEST_RESYNC_MS);
+    this.#timers.after("resync", wait, () => this.#resync(longer));
+  }
+
+  #acknowledge(): void {
+    if (this.#painted <= this.#acked) return;
+    this.#acked = this.#painted;
+    this.#transport.send({ type: "ack", upto: this.#acked });
+    this.#timers.after("ack", ACK_MS, () => this.#acknowledge());
   }
 
   /** A lost last message leaves no gap behind it: only the traits tell that something is missing. */
   #watchTheEnd(): void {
     this.#timers.cancel("end");
     if (this.#next !== null && !this.#isComplete()) {
-      this.#timers.after("end", RESYNC_MS, () => {
+      this.#timers.after("end", AGREE_MS, () => {
         if (!this.#isComplete()) this.#resync();
       });
     }
   }
 
+  /** Whether traits and events tell the same story; either may have been lost on the way. */
   #isComplete(): boolean {
-    const { live, status } = this.#state;
-    const last = live.transcript.committed.at(-1)?.seq ?? 0;
-    return last >= this.#lastSeq && !(status === "idle" && live.transcript.generating);
+    const { transcript } = this.#state.live;
+    const last = transcript.committed.at(-1)?.seq ?? 0;
+    return last >= this.#lastSeq && (this.#kernelStatus !== "idle") === transcript.generating;
   }
 
   #answer(reply: ReplyMessage): void {
@@ -232,7 +256,7 @@ class TransportChatStore implements ChatStore {
       );
       this.#set({ pending });
       // It is in the log: the event that shows it comes, or came in a snapshot before this reply.
-      this.#timers.after(`accepted ${act.requestId}`, RESYNC_MS, () => this.#forget(act.requestId));
+      this.#timers.after(`accepted ${act.requestId}`, SHOWN_MS, () => this.#forget(act.requestId));
       return;
     }
     this.#forget(act.requestId);

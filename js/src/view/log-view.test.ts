@@ -60,6 +60,7 @@ describe("a turn as it comes", () => {
     page.kernel.events({ type: "text-delta", delta: "x" });
     expect(page.kernel.act("ack").upto).toBe(2);
     await page.frame();
+    vi.advanceTimersByTime(100);
     expect(page.kernel.act("ack").upto).toBe(3);
   });
 

@@ -255,7 +255,12 @@ export interface ErrorEvent {
   readonly code?: string;
 }
 
-/** Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined. */
+/**
+ * Consecutive events `from` … `upto` (both included) of the log, adjacent deltas joined.
+ *
+ * Without events, and with `upto` one less than `from`, it asks whether the view has
+ * painted everything up to there: the answer is an `ack`, or a `resync`.
+ */
 export interface EventsMessage {
   readonly type: "events";
   readonly from: number;
