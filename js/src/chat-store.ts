@@ -9,6 +9,7 @@ import {
   type RefusedText,
   settlePending,
 } from "./chat-state";
+import { keepDraft, keptDraft } from "./drafts";
 import { Formulas } from "./formulas";
 import { type Outcome, QueueActs } from "./queue-acts";
 import { requestIds } from "./request-ids";
@@ -50,6 +51,7 @@ class TransportChatStore implements ChatStore {
   #painted = 0;
   #acked = 0;
   #lastSeq = 0;
+  #conversationId = "";
   #kernelStatus: ConversationStatus = "idle";
   /** Whether a trait has changed since this page is open: then there is a kernel. */
   #hasSpoken = false;
@@ -295,6 +297,7 @@ class TransportChatStore implements ChatStore {
     const isOver = notice === BUSY && status === "idle";
     this.#hasSpoken = true;
     this.#lastSeq = traits.lastSeq;
+    this.#recallDraft(traits.conversationId);
     this.#kernelStatus = status;
     this.#set({
       ...{ title, model, usage, queue },
@@ -307,6 +310,13 @@ class TransportChatStore implements ChatStore {
     if (status === "idle") this.#timers.cancel("stop");
     this.#queue.update(queue);
     this.#watchTheEnd();
+  }
+
+  /** The first word of which conversation this is brings back what was being written in it. */
+  #recallDraft(conversationId: string): void {
+    if (conversationId === this.#conversationId) return;
+    this.#conversationId = conversationId;
+    if (this.#state.draft === "") this.#set({ draft: keptDraft(conversationId) });
   }
 
   #canSend(): boolean {
@@ -330,7 +340,11 @@ class TransportChatStore implements ChatStore {
   }
 
   #set(change: Partial<ChatState>): void {
+    const { draft } = this.#state;
     this.#state = { ...this.#state, ...change };
+    if (this.#state.draft !== draft && this.#conversationId !== "") {
+      keepDraft(this.#conversationId, this.#state.draft);
+    }
     for (const listener of this.#listeners) listener();
   }
 }

@@ -7,6 +7,7 @@ export type ConversationStatus = "idle" | "running" | "stopping";
 
 /** What the kernel keeps on the model for everyone, also for a notebook without a kernel. */
 export interface Traits {
+  readonly conversationId: string;
   readonly status: ConversationStatus;
   readonly title: string;
   readonly model: string;
@@ -37,7 +38,7 @@ export interface Transport {
 }
 
 const TRAITS = [
-  ...["status", "title", "model", "notice"],
+  ...["conversation_id", "status", "title", "model", "notice"],
   ...["queue", "last_seq", "totals", "saved"],
 ] as const;
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
@@ -77,6 +78,7 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
   const usage: unknown = model.get("totals");
   const queue: unknown = model.get("queue");
   return {
+    conversationId: text(model.get("conversation_id")),
     status: STATUSES.has(status) ? (status as ConversationStatus) : "idle",
     title: text(model.get("title")),
     model: text(model.get("model")),

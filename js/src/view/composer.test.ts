@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { storedTexts } from "../testing/kernel";
 import { ChatPage } from "../testing/page";
 
 let page: ChatPage;
@@ -8,6 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   page.close();
+  sessionStorage.clear();
   vi.useRealTimers();
 });
 
@@ -52,6 +54,49 @@ describe("the composer", () => {
     const second = page.show();
     expect(second.querySelector("textarea")?.value).toBe("half a thou");
     expect(second.querySelector(".dnb-text")?.textContent?.trim()).toBe("x");
+  });
+
+  it("keeps the draft over a reload of the page, for its conversation alone", () => {
+    page = new ChatPage({ conversation_id: "monday" });
+    page.type("half a thought");
+    page.close();
+    page = new ChatPage({ conversation_id: "tuesday" });
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("");
+    page.close();
+    page = new ChatPage({ conversation_id: "monday" });
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("half a thought");
+    page.kernel.snapshot();
+    page.press({ key: "Enter" });
+    page.close();
+    page = new ChatPage({ conversation_id: "monday" });
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("");
+  });
+
+  it("recalls earlier prompts with the arrow keys, and the draft after them", async () => {
+    page = new ChatPage();
+    page.kernel.snapshot({ committed: storedTexts(1, "one", "answer", "two", "answer") });
+    await page.frame();
+    const input = page.find<HTMLTextAreaElement>("textarea");
+    page.type("three");
+    for (const expected of ["two", "one"]) {
+      expect(page.press({ key: "ArrowUp" }).defaultPrevented).toBe(true);
+      expect(input.value).toBe(expected);
+    }
+    expect(page.press({ key: "ArrowUp" }).defaultPrevented).toBe(false);
+    page.press({ key: "ArrowDown" });
+    page.press({ key: "ArrowDown" });
+    expect(input.value).toBe("three");
+    expect(page.press({ key: "ArrowDown" }).defaultPrevented).toBe(false);
+  });
+
+  it("leaves the arrow keys to the text while the caret is inside it", () => {
+    page = new ChatPage();
+    page.kernel.snapshot({ committed: storedTexts(1, "one") });
+    page.type("first line\nsecond line");
+    expect(page.press({ key: "ArrowUp" }).defaultPrevented).toBe(false);
+    page.find<HTMLTextAreaElement>("textarea").setSelectionRange(0, 0);
+    expect(page.press({ key: "ArrowDown" }).defaultPrevented).toBe(false);
+    expect(page.press({ key: "ArrowUp", shiftKey: true }).defaultPrevented).toBe(false);
   });
 
   it("offers Stop while a turn runs and steers with what is written", async () => {

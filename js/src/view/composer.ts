@@ -2,6 +2,7 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { ChatState, ChatStore } from "../chat-state";
 import { icons } from "./icons";
+import { PromptHistory } from "./prompt-history";
 import { count } from "./words";
 
 /** The composer of one view; the draft itself lives in the store and outlives the view. */
@@ -9,6 +10,7 @@ export class Composer {
   readonly element = document.createElement("form");
   readonly #store: ChatStore;
   readonly #onSubmit: () => void;
+  readonly #history = new PromptHistory();
 
   constructor(store: ChatStore, onSubmit: () => void) {
     this.#store = store;
@@ -95,14 +97,38 @@ export class Composer {
   readonly #pressed = (event: KeyboardEvent): void => {
     // While an input method composes, Enter takes its suggestion; old WebKit says so by 229 only.
     const isComposing = event.isComposing || event.keyCode === 229;
-    if (event.key !== "Enter" || event.shiftKey || event.altKey || isComposing) return;
-    event.preventDefault();
-    this.#submit();
+    if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || isComposing) return;
+    const input = event.target as HTMLTextAreaElement;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "ArrowUp" && isOnEdge(input, "first")) {
+      this.#recall(event, this.#history.older(this.#store.state().live.transcript, input.value));
+    } else if (event.key === "ArrowDown" && isOnEdge(input, "last")) {
+      this.#recall(event, this.#history.newer(input.value));
+    }
   };
+
+  #recall(event: KeyboardEvent, text: string | null): void {
+    if (text === null) return;
+    event.preventDefault();
+    this.#store.edit(text);
+    this.#takeDraft(text);
+    this.#input()?.setSelectionRange(text.length, text.length);
+  }
 
   #input(): HTMLTextAreaElement | null {
     return this.element.querySelector("textarea");
   }
+}
+
+/** Whether the caret is in the first or last line: from there an arrow key leaves the text. */
+function isOnEdge(input: HTMLTextAreaElement, line: "first" | "last"): boolean {
+  const { selectionStart, selectionEnd, value } = input;
+  if (selectionStart !== selectionEnd) return false;
+  return line === "first"
+    ? !value.slice(0, selectionStart).includes("\n")
+    : !value.slice(selectionEnd).includes("\n");
 }
 
 function placeholder({ connection, status }: ChatState): string {
