@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from pydantic import MISSING
 
 from dispatch_nb.compose import open_conversation
 from dispatch_nb.conversation.local import LocalConversation
@@ -37,88 +36,22 @@ from dispatch_nb.store import Store
 from dispatch_nb.transcript.reconcile import reconcile
 from dispatch_nb.wire.conversation import (
     ChatMessage,
-    Chunk,
-    ErrorChunk,
-    ImageChunk,
-    SystemChunk,
     TextChunk,
-    ThinkingChunk,
     ToolCallChunk,
     ToolResultChunk,
 )
+from tests.histories import (
+    PROMPT,
+    assert_in_order,
+    call_ids,
+    conversations,
+    inputs,
+    later,
+    names,
+    texts,
+)
 from tests.store_parts import Talk
 from tests.waiting import wait_until
-
-PROMPT = ChatMessage(role="user", chunks=[TextChunk(text="and now?")])
-
-usual_ids = st.sampled_from(["", "a", "b"])
-odd_ids = st.sampled_from([" ", "call00000", "call00001", "f.add:0", "x" * 41, "é"])
-call_ids = st.one_of(usual_ids, usual_ids, odd_ids)
-usual_names = st.sampled_from(["add", "fail", "hush"])
-names = st.one_of(usual_names, st.sampled_from(["gone", "", "f.add", "é", "n" * 70]))
-inputs = st.sampled_from(
-    [None, {}, {"a": 1}, [1], 5, "", '{"a": 1}', '{"a": ', "[1]", "NaN", True, {"a": 10**300}]
-)
-texts = st.sampled_from(["", " ", "\n\n", "hello", "a\x00b", "1+2?", "é😀"])
-spoken = st.sampled_from(["hello", "  indented", "1+2?", "é😀"])
-steps = st.sampled_from([MISSING, MISSING, "s0", "s1"])
-urls = st.sampled_from(
-    ["", "/images/1.png", "https://example.org/a.png", "data:image/png;base64,iVBORw0KGgo="]
-)
-
-
-def build(kind: type[Chunk], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.builds(kind, **fields)
-
-
-images = build(ImageChunk, url=urls)
-calls = build(ToolCallChunk, tool_call_id=call_ids, tool_name=names, input=inputs, step_id=steps)
-results = build(
-    ToolResultChunk,
-    tool_call_id=call_ids,
-    tool_name=names,
-    content=texts,
-    is_error=st.booleans(),
-    step_id=steps,
-)
-said = st.one_of(
-    build(TextChunk, text=texts),
-    build(ThinkingChunk, text=texts),
-    build(ErrorChunk, message=texts),
-    calls,
-    calls,
-    images,
-)
-
-
-def messages_of(role: str, chunks: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[ChatMessage]:
-    return st.builds(ChatMessage, role=st.just(role), chunks=chunks)
-
-
-# A prompt is never blank; it may be an image alone, or have one in front.
-prompts = messages_of(
-    "user",
-    st.one_of(
-        build(TextChunk, text=spoken).map(lambda chunk: [chunk]),
-        images.map(lambda chunk: [chunk]),
-        st.tuples(images, build(TextChunk, text=texts)).map(list),
-    ),
-)
-later = st.one_of(
-    prompts,
-    messages_of("user", st.lists(build(TextChunk, text=texts), max_size=2)),
-    messages_of("assistant", st.lists(said, max_size=4)),
-    messages_of("assistant", st.lists(said, max_size=4)),
-    messages_of("tool", st.lists(results, min_size=1, max_size=3)),
-    messages_of("tool", st.lists(results, min_size=1, max_size=1)),
-    messages_of("system", st.lists(build(SystemChunk, text=texts), max_size=2)),
-)
-
-
-@st.composite
-def conversations(draw: st.DrawFn) -> list[ChatMessage]:
-    """Return anything a store takes that a person began."""
-    return [draw(prompts), *draw(st.lists(later, max_size=12))]
 
 
 @pytest.fixture(scope="module")
@@ -138,14 +71,6 @@ def text_of(messages: Sequence[dict[str, Any]], role: str) -> str:
             parts = content if isinstance(content, list) else [{"text": content}]
             found += [part.get("text", "") for part in parts]
     return "\n".join(found)
-
-
-def assert_in_order(wanted: Sequence[str], text: str) -> None:
-    place = 0
-    for each in wanted:
-        place = text.find(each, place)
-        assert place >= 0, f"{each!r} is not where it was said in {text!r}"
-        place += len(each)
 
 
 @given(conversations(), st.sampled_from([None, "", "Be brief."]))

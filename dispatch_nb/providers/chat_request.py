@@ -20,7 +20,7 @@ from ..wire.conversation import (
 )
 from ..wire.extensions import PromptMessage
 from .chat_thinking import thinking_to_send
-from .conversion import NO_IMAGE, arguments_text, joined_text, result_text, tool_name
+from .conversion import NO_IMAGE, NO_PROMPT, arguments_text, joined_text, result_text, tool_name
 from .rules import is_image_address
 
 __all__ = ["convert_messages", "request_body"]
@@ -49,8 +49,10 @@ def request_body(
     """
     body: dict[str, Any] = {
         "model": options.model or model,
-        "messages": convert_messages(
-            messages, options.system_prompt, provider=None if is_openai else provider
+        "messages": _begun(
+            convert_messages(
+                messages, options.system_prompt, provider=None if is_openai else provider
+            )
         ),
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -108,6 +110,14 @@ def convert_messages(
     instructions = "\n\n".join(text for text in system if text.strip())
     head = [{"role": "system", "content": instructions}] if instructions else []
     return head + converted
+
+
+def _begun(converted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages that a user begins."""
+    place = 1 if converted and converted[0]["role"] == "system" else 0
+    if len(converted) > place and converted[place]["role"] == "assistant":
+        converted.insert(place, {"role": "user", "content": NO_PROMPT})
+    return converted
 
 
 def _append_or_join(converted: list[dict[str, Any]], message: dict[str, Any]) -> None:

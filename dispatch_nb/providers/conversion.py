@@ -8,17 +8,32 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from ..wire.base import Json
 from ..wire.conversation import Chunk, TextChunk, ToolResultChunk
 
-__all__ = ["NO_IMAGE", "arguments_text", "joined_text", "result_text", "tool_name"]
+__all__ = [
+    "NO_IMAGE",
+    "NO_PROMPT",
+    "arguments_object",
+    "arguments_text",
+    "joined_text",
+    "result_text",
+    "tool_name",
+]
 
 NO_IMAGE = "(an image that cannot be sent from here)"
 """Stands where an image was whose address no provider could use."""
+
+NO_PROMPT = "(no prompt)"
+"""Stands before a history that an assistant begins, which providers do not take."""
 
 _HINT_LENGTH = 200
 _LONGEST_NAME = 64
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _NO_OUTPUT = "(no output)"
+_JSON: TypeAdapter[Any] = TypeAdapter(Json)
 
 
 def joined_text(chunks: Sequence[Chunk]) -> str:
@@ -40,7 +55,24 @@ def arguments_text(given: Any) -> str:
     with suppress(ValueError, RecursionError):
         if isinstance(json.loads(written, parse_constant=_refuse), dict):
             return written
-    return json.dumps({"invalid_arguments": written[:_HINT_LENGTH]}, ensure_ascii=False)
+    return json.dumps(_invalid(written), ensure_ascii=False)
+
+
+def arguments_object(given: Any) -> dict[str, Any]:
+    """Return arguments as a JSON object, also where the model's own were none."""
+    if isinstance(given, dict):
+        return given
+    written = arguments_text(given)
+    try:
+        made: dict[str, Any] = _JSON.validate_python(json.loads(written))
+    except ValueError:  # such as 1e999, which reads as infinite
+        return _invalid(written)
+    return made
+
+
+def _invalid(written: str) -> dict[str, Any]:
+    """Return what stands for arguments that are none: where they began."""
+    return {"invalid_arguments": written[:_HINT_LENGTH]}
 
 
 def result_text(result: ToolResultChunk) -> str:
