@@ -28,6 +28,7 @@ from .engine.retry import BackoffRetry
 from .errors import ModelError, SettingError, ToolError, UnknownConversationError
 from .keys import as_key, hidden
 from .loop import turn_loop
+from .providers.anthropic import AnthropicProvider
 from .providers.endpoints import ENDPOINTS
 from .providers.openai import OpenAIProvider
 from .providers.scripted import ScriptedProvider
@@ -51,7 +52,10 @@ CUSTOM = ":custom"
 MAX_STEPS = 50
 SCRIPTED = "scripted"
 # The class that speaks each API.
-_PROVIDERS = {"chat": OpenAIProvider}
+_PROVIDERS: dict[str, type[OpenAIProvider] | type[AnthropicProvider]] = {
+    "chat": OpenAIProvider,
+    "messages": AnthropicProvider,
+}
 
 # One process has one writer for a store and one owner for a conversation, however often
 # they are opened: two of them would number the same log.

@@ -39,6 +39,9 @@ class RequestOptions:
         The same seed shall give the same answer, where the API can.
     reasoning_effort
         ``"low"``, ``"medium"``, ``"high"``, ``"xhigh"`` or ``"max"``.
+    cache
+        Whether an API that must be asked to (Anthropic's) keeps what it has read for the next
+        request: reading it again costs a tenth, keeping it a quarter more. True by default.
     extra_body, extra_headers
         Laid over the request's JSON object and over its headers; no header is ever stored.
 
@@ -53,6 +56,7 @@ class RequestOptions:
     max_tokens: int | None = None
     seed: int | None = None
     reasoning_effort: ReasoningEffort | None = None
+    cache: bool | None = None
     extra_body: Mapping[str, Any] | None = None
     extra_headers: Mapping[str, str] | None = field(default=None, repr=False)
 
@@ -66,6 +70,7 @@ class RequestOptions:
             lambda value: value in _EFFORTS,
             f"one of {', '.join(map(repr, _EFFORTS))}",
         )
+        self._check("cache", lambda value: isinstance(value, bool), "True or False")
         self._check("extra_body", _is_json_object, "a dict with text keys that JSON can hold")
         for name in self.extra_body or ():
             if name in _OURS:

@@ -159,8 +159,9 @@ class AnswerSchema:
 class ProviderOptions:
     """What a request may choose besides its messages and tools.
 
-    `extra_body` is laid over the request's JSON object and `extra_headers` over its
-    headers, which may hold keys and are never shown.
+    `cache` asks the API to keep what it has read for the next request, where that must be
+    asked for. `extra_body` is laid over the request's JSON object and `extra_headers` over
+    its headers, which may hold keys and are never shown.
     """
 
     model: str | None = None
@@ -171,6 +172,7 @@ class ProviderOptions:
     top_p: float | None = None
     seed: int | None = None
     schema: AnswerSchema | None = None
+    cache: bool = True
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -15,6 +15,15 @@ from ..engine.contracts import Failure
 __all__ = ["error_words", "excerpt", "retry_after_ms", "status_failure", "stream_failure"]
 
 _LONGEST = 500
+_PASSING = (
+    "api_error",
+    "internal_error",
+    "overloaded_error",
+    "rate_limit_error",
+    "rate_limit_exceeded",
+    "server_error",
+    "timeout_error",
+)
 _HINTS = {
     401: "Check the API key.",
     403: "Check that the API key may use this model.",
@@ -101,4 +110,4 @@ def _is_passing(code: str | None) -> bool:
         return False
     if code.isdigit():
         return int(code) in (408, 429) or int(code) >= 500
-    return code in ("overloaded_error", "rate_limit_exceeded", "server_error", "internal_error")
+    return code in _PASSING

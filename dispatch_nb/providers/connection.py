@@ -18,6 +18,8 @@ from .http import Timeouts
 
 __all__ = ["Address", "Connection", "connect"]
 
+_MESSAGES_VERSION = "2023-06-01"  # of the protocol; the only one that streams
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -95,6 +97,8 @@ class Connection:
         if self.address.login is not None:
             login = self.address.login.get_secret_value().encode()
             headers["Authorization"] = Key(f"Basic {base64.b64encode(login).decode()}")
+        if self.endpoint.api == "messages":
+            headers["anthropic-version"] = _MESSAGES_VERSION
         if self.key is not None and self.endpoint.api == "messages":
             headers["x-api-key"] = self.key
         elif self.key is not None:

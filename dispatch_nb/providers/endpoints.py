@@ -40,6 +40,13 @@ class Endpoint:
 _ROWS = (
     Endpoint("openai", "OpenAI", "chat", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     Endpoint(
+        "anthropic",
+        "Anthropic",
+        "messages",
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+    ),
+    Endpoint(
         "openrouter", "OpenRouter", "chat", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"
     ),
     Endpoint("deepseek", "DeepSeek", "chat", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .rules import bad_fields, bad_name, bad_text, is_base64, is_web_address
+from .rules import bad_fields, bad_name, bad_text, image_type, is_base64, is_web_address
 
 __all__ = ["messages_violations"]
 
@@ -204,8 +204,10 @@ def _bad_image(where: str, source: object) -> Iterator[str]:
         yield from bad_fields(where, source, ("type", "media_type", "data"))
         if not is_base64(source.get("data")):
             yield f"{where}.data must be base64 text that holds an image."
-        if source.get("media_type") not in _IMAGE_TYPES:
+        elif source.get("media_type") not in _IMAGE_TYPES:
             yield f"{where}.media_type must be one of {', '.join(_IMAGE_TYPES)}."
+        elif image_type(source["data"]) != source["media_type"]:
+            yield f"{where}.data is not an image of the type {source['media_type']}."
     elif isinstance(source, Mapping) and kind == "url":
         yield from bad_fields(where, source, ("type", "url"))
         if not is_web_address(source.get("url")):

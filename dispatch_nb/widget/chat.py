@@ -68,7 +68,7 @@ class Chat(anywidget.AnyWidget):
     base_url, api_key
         For the provider; a key that is not given comes from the environment or the keyring,
         and none is ever written anywhere.
-    temperature, top_p, max_tokens, seed, reasoning_effort, extra_body, extra_headers
+    temperature, top_p, max_tokens, seed, reasoning_effort, cache, extra_body, extra_headers
         What every request asks for; see `dispatch_nb.settings.RequestOptions`. `send` takes
         them for one turn.
     max_steps, dispatch, retry
@@ -118,6 +118,7 @@ class Chat(anywidget.AnyWidget):
         max_tokens: int | None = None,
         seed: int | None = None,
         reasoning_effort: ReasoningEffort | None = None,
+        cache: bool | None = None,
         extra_body: Mapping[str, Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         max_steps: int | None = None,
@@ -139,6 +140,7 @@ class Chat(anywidget.AnyWidget):
             max_tokens=max_tokens,
             seed=seed,
             reasoning_effort=reasoning_effort,
+            cache=cache,
             extra_body=extra_body,
             extra_headers=extra_headers,
             max_steps=max_steps,
