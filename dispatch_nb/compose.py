@@ -31,6 +31,7 @@ from .loop import turn_loop
 from .providers.anthropic import AnthropicProvider
 from .providers.endpoints import ENDPOINTS
 from .providers.openai import OpenAIProvider
+from .providers.responses import OpenAIResponsesProvider
 from .providers.scripted import ScriptedProvider
 from .settings import RequestOptions, Settings
 from .store import Store, paths
@@ -52,9 +53,10 @@ CUSTOM = ":custom"
 MAX_STEPS = 50
 SCRIPTED = "scripted"
 # The class that speaks each API.
-_PROVIDERS: dict[str, type[OpenAIProvider] | type[AnthropicProvider]] = {
+_PROVIDERS: dict[str, Callable[..., Provider]] = {
     "chat": OpenAIProvider,
     "messages": AnthropicProvider,
+    "responses": OpenAIResponsesProvider,
 }
 
 # One process has one writer for a store and one owner for a conversation, however often

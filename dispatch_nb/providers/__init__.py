@@ -2,6 +2,14 @@
 
 from .anthropic import AnthropicProvider
 from .openai import OpenAIProvider
+from .responses import OpenAIResponsesProvider
 from .scripted import Pause, ScriptedProvider, ScriptItem
 
-__all__ = ["AnthropicProvider", "OpenAIProvider", "Pause", "ScriptItem", "ScriptedProvider"]
+__all__ = [
+    "AnthropicProvider",
+    "OpenAIProvider",
+    "OpenAIResponsesProvider",
+    "Pause",
+    "ScriptItem",
+    "ScriptedProvider",
+]

@@ -40,6 +40,9 @@ class Endpoint:
 _ROWS = (
     Endpoint("openai", "OpenAI", "chat", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     Endpoint(
+        "openai-responses", "OpenAI", "responses", "https://api.openai.com/v1", "OPENAI_API_KEY"
+    ),
+    Endpoint(
         "anthropic",
         "Anthropic",
         "messages",
