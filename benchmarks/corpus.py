@@ -8,6 +8,7 @@ from the seed alone, so the sums are known without reading anything.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -43,10 +44,11 @@ DELTAS = 3
 START_US = 1_790_000_000_000_000
 MODELS = ("gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash")
 TOOLS = ("search", "read_file", "run_tests", "weather")
-WORDS = (
+WORDS = re.findall(
+    r"\w+",
     "the cache holds most of this prompt so only its end is paid in full while tools answer "
-    "slowly and the model waits for them before it says what it found in the files"
-).split()
+    "slowly and the model waits for them before it says what it found in the files",
+)
 _AHEAD = 512
 
 
@@ -111,7 +113,7 @@ class _Tape:
         prompt = self.words(12)
         row = TurnRow(turn_id, self.id, prompt_text=prompt, started_us=self.now)
         self.waiting.append(self.store.begin_turn(row))
-        at = {"conversation_id": self.id, "turn_id": turn_id}
+        at: dict[str, Any] = {"conversation_id": self.id, "turn_id": turn_id}
         self.events(UserMessageEvent(text=prompt, **at))
         self.commit(turn_id, None, ChatMessage(role="user", chunks=[TextChunk(text=prompt)]))
         for number in range(3):

@@ -17,6 +17,7 @@
     ├── ProviderConnectionError    a provider's stream broke off
     │   └── ProviderUnreachableError   no connection to a provider was made
     ├── ProviderDataError      a provider sent what cannot be read
+    ├── FrameError             a frame that cannot be made as asked (also a ValueError)
     ├── StoreError             the store cannot be opened, read or written
     │   ├── StoreVersionError      the file was written by a newer version
     │   └── UnknownConversationError   no conversation with that id (also a KeyError)
@@ -32,6 +33,7 @@ __all__ = [
     "BundleMissingError",
     "ConversationClosedError",
     "DispatchError",
+    "FrameError",
     "ImageError",
     "MessageError",
     "ModelError",
@@ -81,6 +83,10 @@ class OutputError(DispatchError, ValueError):
 
 class SettingError(DispatchError, ValueError):
     """A setting of a chat cannot be what its name says; nothing was stored."""
+
+
+class FrameError(DispatchError, ValueError):
+    """A frame cannot be made, written or read in the way it was asked for."""
 
 
 class TurnActiveError(DispatchError):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dispatch_nb import frames
-from dispatch_nb.errors import StoreError
+from dispatch_nb.errors import FrameError
 from dispatch_nb.frames.columns import FrameSpec
 from dispatch_nb.frames.document import FRAMES, render
 from dispatch_nb.frames.log_columns import CHUNKS
@@ -61,7 +61,9 @@ def assert_has_schema(frame: pd.DataFrame, spec: FrameSpec) -> None:
         assert frame.dtypes[column.name] == wanted, column.name
     assert frame.index.equals(pd.RangeIndex(len(frame)))
     assert isinstance(frame.index, pd.RangeIndex)
-    assert frame.attrs == {"schema": f"dispatch_nb.{spec.name}", "schema_version": spec.version}
+    assert frame.attrs["schema"] == f"dispatch_nb.{spec.name}"
+    assert frame.attrs["schema_version"] == spec.version
+    assert set(frame.attrs["otel"]) <= set(spec.names)
 
 
 @pytest.mark.parametrize("spec", FRAMES, ids=lambda spec: spec.name)
@@ -107,7 +109,7 @@ class TestSchema:
     def test_a_live_state_without_its_conversation_is_refused(
         self, spec: FrameSpec, tape: Recorder
     ) -> None:
-        with pytest.raises(StoreError, match="give conversation_id together with live"):
+        with pytest.raises(FrameError, match="give conversation_id together with live"):
             BUILDERS[spec.name](tape.store, live=tape.live)
 
 
@@ -283,3 +285,31 @@ def test_the_module_prints_the_page() -> None:
         check=True,
     )
     assert printed.stdout.decode("utf-8").replace("\r\n", "\n") == render()
+
+
+def test_frames_without_arrow_are_the_same(tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.modules["pyarrow"] = None
+import pandas as pd
+from dispatch_nb.store import Store
+from dispatch_nb import frames
+from tests.frames_parts import Recorder, play_tool_turn, play_open_turn
+assert pd.StringDtype().storage == "python"
+with Store({str(tmp_path / "plain.db")!r}) as store:
+    tape = Recorder(store)
+    play_tool_turn(tape)
+    play_open_turn(tape)
+    for name in {sorted(BUILDERS)!r}:
+        frame = getattr(frames, name + "_frame")(store, "c1", live=tape.live)
+        print(frame.to_json(orient="split", date_unit="us"))
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    with Store(tmp_path / "rich.db") as store:
+        tape = Recorder(store)
+        play_tool_turn(tape)
+        play_open_turn(tape)
+        for name, line in zip(sorted(BUILDERS), told.stdout.splitlines(), strict=True):
+            frame = BUILDERS[name](store, "c1", live=tape.live)
+            assert line == frame.to_json(orient="split", date_unit="us")

@@ -146,8 +146,8 @@ def test_a_conversation_names_its_models_once_in_order(tape: Recorder) -> None:
     frame = frames.conversations_frame(tape.store)
     columns = ["conversation_id", "models", "title", "tags_json", "chunk_count", "tool_call_count"]
     assert plain(frame, *columns) == [
-        ["c0", None, None, None, 0, 0],
         ["c1", "m-1, m", "Sums", '["a"]', 10, 2],
+        ["c0", None, None, None, 0, 0],
     ]
 
 

@@ -6,9 +6,12 @@ function in its `source` from the columns that were read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import FrameError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,23 +76,27 @@ DELTA_TYPES = ("text-delta", "reasoning-delta")
 class Column:
     """One column: its name, its dtype, where its values come from and what they mean.
 
-    `source` is a SQL expression over the frame's tables, a function of the other columns,
-    or None for a value that the frame's builder supplies under the column's name.
+    `source` is a SQL expression over the frame's tables, a function of the columns named in
+    `needs`, or None for a value that the frame's builder supplies under the column's name.
+    `sql` is the expression of the store's view where `source` is none.
     """
 
     name: str
     dtype: ColumnType
-    source: str | Callable[[Built], pd.Series[Any]] | None
+    source: str | Callable[[Built], Any] | None
     meaning: str
+    needs: tuple[str, ...] = ()
+    sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSpec:
     """One frame: its name, what a row is, its columns and the tables they are read from.
 
-    `tables` is what follows FROM and WHERE, with ``{steps}`` and the like where rows of one
-    conversation may be asked for, and the parameter ``:upto`` for the last known seq.
-    `inputs` are columns that are read for computed ones and not shown.
+    `tables` is what follows FROM and WHERE, with ``{steps}`` and the like where rows of some
+    conversations or turns may be asked for, and ``:upto`` for the last seq that counts.
+    `inputs` are columns that are read for computed ones and not shown. `view` is the FROM of
+    the store's view where it is not made of `tables`.
     """
 
     name: str
@@ -98,8 +105,39 @@ class FrameSpec:
     tables: str = ""
     inputs: tuple[Column, ...] = ()
     version: int = 1
+    view: str = ""
 
     @property
     def schema(self) -> str:
         """The name in ``frame.attrs["schema"]``, such as ``dispatch_nb.chunks``."""
         return f"dispatch_nb.{self.name}"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    def only(self, names: Sequence[str]) -> FrameSpec:
+        """Return the spec of a frame with these columns only, in this order.
+
+        Raises
+        ------
+        FrameError
+            If a name is not a column of the frame.
+        """
+        known = {column.name: column for column in self.columns}
+        for name in names:
+            if name not in known:
+                near = get_close_matches(str(name), known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}."
+                raise FrameError(f"The frame {self.name} has no column {name!r}: {hint}")
+        chosen = tuple(known[name] for name in names)
+        every = known | {column.name: column for column in self.inputs}
+        inputs: dict[str, Column] = {}
+        waiting = list(chosen)
+        while waiting:
+            needed = [every[name] for name in waiting.pop().needs]
+            new = [each for each in needed if each not in chosen and each.name not in inputs]
+            inputs |= {each.name: each for each in new}
+            waiting += new
+        return replace(self, columns=chosen, inputs=tuple(inputs.values()))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection
 
 from ..store.event_log import read_event_lines
+from ..store.segments import EventLine
 from ..transcript.live import LiveState
 from .build import build_frame, typed
-from .chunk_rows import last_known_seq, parse_all
 from .columns import DELTA_TYPES, INTEGER, TEXT
+from .live_rows import parse_all, scoped
 from .log_columns import DELTAS
-from .read import Columns, FrameStore, fetch
+from .read import Columns, FrameStore, fetch, turns_of
+from .scope import Scope
 
 if TYPE_CHECKING:
     Series = pd.Series[Any]
@@ -38,7 +42,12 @@ _REQUEST_COLUMNS = ["turn_id", "seq", "requested_us"]
 
 
 def deltas_frame(
-    store: FrameStore, conversation_id: str | None = None, *, live: LiveState | None = None
+    store: FrameStore,
+    conversation_id: str | None = None,
+    *,
+    live: LiveState | None = None,
+    scope: Scope | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return the deltas of text and thought, one row each, in the order they arrived.
 
@@ -54,10 +63,11 @@ def deltas_frame(
     live
         Chunks that this state does not know to be stored have no seq here either.
     """
-    upto = last_known_seq(live, conversation_id)
+    scope = scoped(conversation_id, scope, live)
+    spec = DELTAS if columns is None else DELTAS.only(columns)
     with store.connect() as connection:
-        lines = read_event_lines(connection, conversation_id)
-        requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, conversation_id, upto)
+        lines = _lines(connection, scope)
+        requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, scope)
     every = parse_all(line.event_json for line in lines)
     kept = [both for both in zip(lines, every, strict=True) if both[1]["type"] in _KEPT]
     parsed = [event for _, event in kept]
@@ -78,13 +88,13 @@ def deltas_frame(
         text=[event["delta"] for event in parsed if event["type"] in DELTA_TYPES]
     )
     commits = [event for event in parsed if event["type"] == _COMMITTED]
-    deltas = deltas.merge(_seq_numbers(commits, upto), on=["turn_id", "chunk"], how="left")
+    deltas = deltas.merge(_seq_numbers(commits, scope.upto), on=["turn_id", "chunk"], how="left")
     deltas = deltas.merge(
         _table(requests, TEXT, INTEGER, INTEGER), on=["turn_id", "seq"], how="left"
     )
     of_chunk = deltas.groupby(["turn_id", "chunk"], sort=False)
     return build_frame(
-        DELTAS,
+        spec,
         {
             "conversation_id": deltas["conversation_id"],
             "seq": deltas["seq"],
@@ -96,6 +106,19 @@ def deltas_frame(
             "text": deltas["text"],
         },
     )
+
+
+def _lines(connection: Connection, scope: Scope) -> list[EventLine]:
+    turns = turns_of(connection, scope)
+    if turns is None:
+        ids = scope.conversation_ids
+        if ids is None:
+            return read_event_lines(connection)
+        return [line for each in ids for line in read_event_lines(connection, each)]
+    lines: list[EventLine] = []
+    for turn_id, conversation_id in zip(turns["turn_id"], turns["conversation_id"], strict=True):
+        lines += read_event_lines(connection, conversation_id, turn_id=turn_id)
+    return lines
 
 
 def _table(columns: Columns, *dtypes: str) -> pd.DataFrame:

@@ -40,15 +40,16 @@ MESSAGES = FrameSpec(
         Column("first_seq", INTEGER, None, "seq of its first chunk"),
         Column("last_seq", INTEGER, None, "seq of its last chunk"),
         Column("created_at", TIME, None, "When its first chunk began"),
-        Column("char_count", INTEGER, derive.content_char_count, "Characters of content"),
+        Column(
+            "char_count", INTEGER, derive.content_char_count, "Characters of content", ("content",)
+        ),
         Column("is_steering", BOOLEAN, None, "Whether the person sent it into a running turn"),
     ),
 )
 
-# Text is read as it stands; a chunk is parsed only where it has more than its text, or
-# where the text column may hold U+FFFD in place of a character that it cannot store.
-_PAYLOAD = """CASE WHEN chunks.chunk_type IN ('text', 'thinking', 'system')
-    AND chunks.text NOT LIKE '%\N{REPLACEMENT CHARACTER}%' THEN NULL ELSE chunks.chunk_json END"""
+_SAID = "COALESCE(chunks.text, chunks.content, chunks.input_json, '')"
+_CHUNK = ("conversation_id", "seq")
+_SAYS = ("text", "content", "input_json")
 
 CHUNKS = FrameSpec(
     name="chunks",
@@ -62,24 +63,54 @@ CHUNKS = FrameSpec(
         Column("chunk_index", INTEGER, "chunks.chunk_index", "Its place in the message, from 0"),
         Column("role", ROLES, "chunks.role", "Who speaks"),
         Column("chunk_type", CHUNK_TYPES, "chunks.chunk_type", "What it is"),
-        Column("text", TEXT, "chunks.text", "Text, thought, injected text or an error's words"),
+        Column(
+            "text",
+            TEXT,
+            "chunks.text",
+            "Text, thought, injected text or an error's words",
+            _CHUNK,
+        ),
         Column("tool_call_id", TEXT, "chunks.tool_call_id", "The call it is or answers"),
         Column("tool_name", TEXT, "chunks.tool_name", "The tool of that call"),
-        Column("input_json", TEXT, None, "The input of a tool call, as JSON"),
-        Column("content", TEXT, None, "What a tool gave back, or an image's address"),
-        Column("is_error", BOOLEAN, None, "Whether a result, or the chunk itself, is an error"),
-        Column("error_code", TEXT, None, "Code of an error"),
+        Column("input_json", TEXT, "chunks.input_json", "The input of a tool call, as JSON"),
+        Column(
+            "content",
+            TEXT,
+            "chunks.content",
+            "What a tool gave back, or an image's address",
+            _CHUNK,
+        ),
+        Column(
+            "is_error",
+            BOOLEAN,
+            "chunks.is_error",
+            "Whether a result, or the chunk itself, is an error",
+        ),
+        Column("error_code", TEXT, "chunks.error_code", "Code of an error"),
         Column("started_at", TIME, "chunks.started_us", "When its first delta came"),
         Column("completed_at", TIME, "chunks.completed_us", "When it was whole"),
         Column("delta_count", INTEGER, "chunks.delta_count", "Deltas it came in"),
-        Column("char_count", INTEGER, derive.char_count, "Characters of what it says"),
-        Column("byte_count", INTEGER, derive.byte_count, "The same in UTF-8 bytes"),
-        Column("is_partial", BOOLEAN, None, "Whether it is not stored yet, and may still grow"),
+        Column(
+            "char_count",
+            INTEGER,
+            derive.char_count,
+            "Characters of what it says",
+            _SAYS,
+            f"length({_SAID})",
+        ),
+        Column(
+            "byte_count",
+            INTEGER,
+            derive.byte_count,
+            "The same in UTF-8 bytes",
+            _SAYS,
+            f"length(CAST({_SAID} AS BLOB))",
+        ),
+        Column("is_partial", BOOLEAN, "FALSE", "Whether it is not stored yet, and may still grow"),
         Column("is_interrupted", BOOLEAN, "chunks.is_interrupted", "Whether it was broken off"),
     ),
-    inputs=(Column("payload", TEXT, _PAYLOAD, ""),),
-    tables="FROM chunks WHERE {chunks} AND chunks.seq <= :upto "
-    "ORDER BY chunks.conversation_id, chunks.seq",
+    tables="FROM chunks WHERE {chunks} AND chunks.seq > :after AND chunks.seq <= :upto "
+    "ORDER BY {chunks_order}",
 )
 
 TOOL_CALLS = FrameSpec(
@@ -93,8 +124,14 @@ TOOL_CALLS = FrameSpec(
         Column("call_seq", INTEGER, "tool_calls.call_seq", "seq of the call"),
         Column("result_seq", INTEGER, "answers.seq", "seq of the result"),
         Column("tool_name", TEXT, "tool_calls.tool_name", "The tool"),
-        Column("arguments_json", TEXT, None, "What it was called with, as JSON"),
-        Column("result", TEXT, None, "What it gave back"),
+        Column("arguments_json", TEXT, "calls.input_json", "What it was called with, as JSON"),
+        Column(
+            "result",
+            TEXT,
+            "answers.content",
+            "What it gave back",
+            ("conversation_id", "result_seq"),
+        ),
         Column("status", CALL_STATUSES, "tool_calls.status", "How it stands"),
         Column(
             "is_synthetic",
@@ -107,17 +144,23 @@ TOOL_CALLS = FrameSpec(
         Column("approved_at", TIME, "tool_calls.approved_us", "When it was approved"),
         Column("started_at", TIME, "tool_calls.started_us", "When it began to run"),
         Column("completed_at", TIME, "tool_calls.completed_us", "When it had run"),
-        Column("duration_s", FLOAT, derive.call_duration_s, "Its own run"),
-        Column("approval_wait_s", FLOAT, derive.approval_wait_s, "Wait for the person"),
+        Column(
+            "duration_s",
+            FLOAT,
+            "COALESCE(tool_calls.duration_ms / 1000.0, "
+            "(tool_calls.completed_us - tool_calls.started_us) / 1000000.0)",
+            "Its own run as it was timed, else completed_at - started_at",
+        ),
+        Column(
+            "approval_wait_s",
+            FLOAT,
+            "COALESCE(tool_calls.approval_wait_ms / 1000.0, "
+            "(tool_calls.approved_us - tool_calls.requested_us) / 1000000.0)",
+            "Wait for the person as it was timed, else approved_at - requested_at",
+        ),
         Column("error_type", TEXT, "tool_calls.error_type", "Kind of its failure"),
         Column("error_message", TEXT, "tool_calls.error_message", "Its words"),
         Column("result_bytes", INTEGER, "tool_calls.result_bytes", "UTF-8 bytes of the result"),
-    ),
-    inputs=(
-        Column("call_json", TEXT, "calls.chunk_json", ""),
-        Column("result_json", TEXT, "answers.chunk_json", ""),
-        Column("duration_ms", FLOAT, "tool_calls.duration_ms", ""),
-        Column("approval_wait_ms", FLOAT, "tool_calls.approval_wait_ms", ""),
     ),
     tables="""FROM tool_calls
         JOIN chunks AS calls ON calls.conversation_id = tool_calls.conversation_id
@@ -125,7 +168,7 @@ TOOL_CALLS = FrameSpec(
         LEFT JOIN chunks AS answers ON answers.conversation_id = tool_calls.conversation_id
             AND answers.seq = tool_calls.result_seq AND answers.seq <= :upto
         WHERE {tool_calls} AND tool_calls.call_seq <= :upto
-        ORDER BY tool_calls.conversation_id, tool_calls.call_seq""",
+        ORDER BY {tool_calls_order}""",
 )
 
 DELTAS = FrameSpec(
@@ -140,6 +183,6 @@ DELTAS = FrameSpec(
         Column("gap_s", FLOAT, None, "Time since the delta before it in the same chunk"),
         Column("event_type", DELTA_TYPES, None, "Text or thought"),
         Column("text", TEXT, None, "The piece itself"),
-        Column("char_count", INTEGER, derive.text_char_count, "Its characters"),
+        Column("char_count", INTEGER, derive.text_char_count, "Its characters", ("text",)),
     ),
 )

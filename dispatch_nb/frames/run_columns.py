@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from . import derive
 from .columns import (
     BOOLEAN,
     CONVERSATION_SOURCES,
@@ -53,46 +52,73 @@ _TURN_TOKENS = f"""
 
 def _tokens(source: str) -> tuple[Column, ...]:
     """Return the token columns that steps, turns and conversations share, read by `source`."""
-    return (
-        Column(
-            "input_tokens",
-            INTEGER,
-            source.format("input_tokens"),
-            "Tokens of the whole prompt, cached ones included",
-        ),
-        Column(
-            "uncached_input_tokens",
-            INTEGER,
-            derive.uncached_input_tokens,
-            "Tokens of the prompt that no cache held and none took",
-        ),
-        Column(
-            "output_tokens",
-            INTEGER,
-            source.format("output_tokens"),
-            "Tokens that the model produced, reasoning included",
-        ),
-        Column(
-            "cache_read_tokens",
-            INTEGER,
-            source.format("cache_read_tokens"),
-            "The part of the input that came from a cache",
-        ),
-        Column(
-            "cache_write_tokens",
-            INTEGER,
-            source.format("cache_write_tokens"),
-            "The part of the input that was put into a cache",
-        ),
-        Column(
-            "reasoning_tokens",
-            INTEGER,
-            source.format("reasoning_tokens"),
-            "The part of the output that was thought, not said",
-        ),
-        Column("total_tokens", INTEGER, derive.total_tokens, "Input and output together"),
+    given = {
+        "input_tokens": "Tokens of the whole prompt, cached ones included",
+        "uncached_input_tokens": "Tokens of the prompt that no cache held and none took: "
+        "input_tokens - cache_read_tokens - cache_write_tokens, absent counts as 0",
+        "output_tokens": "Tokens that the model produced, reasoning included",
+        "cache_read_tokens": "The part of the input that came from a cache",
+        "cache_write_tokens": "The part of the input that was put into a cache",
+        "reasoning_tokens": "The part of the output that was thought, not said",
+        "total_tokens": "input_tokens + output_tokens",
+    }
+    own = {name: source.format(name) for name in given}
+    sums = {
+        "uncached_input_tokens": f"{own['input_tokens']} - COALESCE({own['cache_read_tokens']}, 0)"
+        f" - COALESCE({own['cache_write_tokens']}, 0)",
+        "total_tokens": f"{own['input_tokens']} + {own['output_tokens']}",
+    }
+    return tuple(
+        Column(name, INTEGER, sums.get(name, own[name]), meaning) for name, meaning in given.items()
     )
 
+
+def _between(later: str, earlier: str) -> str:
+    """Return the seconds from one column in microseconds to another."""
+    return f"({later} - {earlier}) / 1000000.0"
+
+
+def _timed(measured_ms: str, later: str, earlier: str) -> str:
+    """Return the engine's own measure in seconds, else the seconds between two times."""
+    return f"COALESCE({measured_ms} / 1000.0, {_between(later, earlier)})"
+
+
+_STEP_S = _timed("steps.gen_total_ms", "steps.completed_us", "steps.requested_us")
+_DECODE_S = _timed("steps.decode_ms", "steps.completed_us", "steps.first_chunk_us")
+_SPEAKING_S = f"CASE WHEN {_DECODE_S} > 0 THEN {_DECODE_S} ELSE {_STEP_S} END"
+
+# What providers call their reasons, in the words of the frames.
+_REASONS = {
+    "stop": ("stop", "end_turn", "stop_sequence", "completed", "eos"),
+    "length": ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"),
+    "tool_call": (
+        *("tool_call", "tool_calls", "tool-call", "tool-calls", "tool_use", "function_call"),
+    ),
+    "content_filter": ("content_filter", "content-filter", "safety", "refusal"),
+    "error": ("error",),
+    "aborted": ("aborted", "interrupted", "cancelled"),
+}
+_RAW_REASON = "COALESCE(steps.raw_finish_reason, steps.finish_reason)"
+_REASON = " ".join(
+    [
+        f"CASE LOWER({_RAW_REASON})",
+        *(f"WHEN '{word}' THEN '{reason}'" for reason, words in _REASONS.items() for word in words),
+        "END",
+    ]
+)
+
+
+# Seqs have no gaps, so the last one counts the chunks.
+_LAST_SEQ = "CASE WHEN conversations.last_seq > :upto THEN :upto ELSE conversations.last_seq END"
+_MODELS = """(SELECT GROUP_CONCAT(model, ', ') FROM (
+    SELECT COALESCE(response_model, request_model) AS model FROM steps
+    WHERE steps.conversation_id = conversations.conversation_id
+        AND COALESCE(response_model, request_model) IS NOT NULL
+    GROUP BY 1 ORDER BY MIN(steps.rowid)))"""
+_OUTPUT = """(SELECT GROUP_CONCAT(text, CHAR(10, 10)) FROM (
+    SELECT text FROM chunks
+    WHERE chunks.conversation_id = turns.conversation_id AND chunks.turn_id = turns.turn_id
+        AND role = 'assistant' AND chunk_type = 'text' ORDER BY seq))"""
 
 CONVERSATIONS = FrameSpec(
     name="conversations",
@@ -109,12 +135,19 @@ CONVERSATIONS = FrameSpec(
         ),
         Column("turn_count", INTEGER, "COALESCE(used.turn_count, 0)", "Turns"),
         Column("step_count", INTEGER, "COALESCE(used.step_count, 0)", "Model requests"),
-        Column("chunk_count", INTEGER, "COALESCE(log.chunk_count, 0)", "Stored chunks"),
-        Column("tool_call_count", INTEGER, "COALESCE(log.call_count, 0)", "Tool calls"),
-        Column("models", TEXT, None, "Models that answered, in order of first use, by comma"),
+        Column("chunk_count", INTEGER, _LAST_SEQ, "Stored chunks"),
+        Column("tool_call_count", INTEGER, "COALESCE(called.call_count, 0)", "Tool calls"),
+        Column(
+            "models",
+            TEXT,
+            None,
+            "Models that answered, in order of first use, by comma",
+            ("conversation_id",),
+            _MODELS,
+        ),
         *_tokens("used.{}"),
         Column("cost_usd", FLOAT, "used.cost_usd", "Cost of all steps in US dollars"),
-        Column("last_seq", INTEGER, "COALESCE(log.last_seq, 0)", "seq of the last chunk, or 0"),
+        Column("last_seq", INTEGER, _LAST_SEQ, "seq of the last chunk, or 0"),
         Column("tags_json", TEXT, "conversations.tags_json", "Tags as JSON"),
     ),
     tables=(
@@ -122,13 +155,11 @@ CONVERSATIONS = FrameSpec(
         LEFT JOIN ({_TURN_TOKENS}) used
             ON used.of_conversation = conversations.conversation_id
         LEFT JOIN (
-            SELECT conversation_id AS of_conversation, COUNT(*) AS chunk_count,
-                SUM(CASE WHEN chunk_type = 'tool-call' THEN 1 ELSE 0 END) AS call_count,
-                MAX(seq) AS last_seq
-            FROM chunks WHERE {{chunks}} AND seq <= :upto GROUP BY conversation_id
-        ) log ON log.of_conversation = conversations.conversation_id
+            SELECT conversation_id AS of_conversation, COUNT(*) AS call_count
+            FROM tool_calls WHERE {{tool_calls}} AND call_seq <= :upto GROUP BY conversation_id
+        ) called ON called.of_conversation = conversations.conversation_id
         WHERE {{conversations}}
-        ORDER BY conversations.created_us, conversations.conversation_id"""
+        ORDER BY {{conversations_order}}"""
     ),
 )
 
@@ -141,18 +172,42 @@ TURNS = FrameSpec(
         Column("turn_index", INTEGER, "turns.turn_index", "Its place in the conversation"),
         Column("run_id", TEXT, "turns.run_id", "The sweep it belongs to"),
         Column("prompt_text", TEXT, "turns.prompt_text", "What the person asked"),
-        Column("output_text", TEXT, None, "What the assistant said; a blank line between chunks"),
+        Column(
+            "output_text",
+            TEXT,
+            None,
+            "What the assistant said; a blank line between chunks",
+            ("turn_id",),
+            _OUTPUT,
+        ),
         Column("status", TURN_STATUSES, "turns.status", "How it stands"),
         Column("abort_reason", TEXT, "turns.abort_reason", "Why it was stopped"),
         Column("started_at", TIME, "turns.started_us", "When the message was taken"),
         Column("first_chunk_at", TIME, "turns.first_chunk_us", "When the first delta came"),
         Column("completed_at", TIME, "turns.completed_us", "When the model loop ended"),
         Column("sealed_at", TIME, "turns.sealed_us", "When everything was stored"),
-        Column("duration_s", FLOAT, derive.turn_duration_s, "From start to the loop's end"),
-        Column("time_to_first_chunk_s", FLOAT, derive.time_to_first_chunk_s, "Wait for a delta"),
-        Column("tool_time_s", FLOAT, derive.tool_time_s, "Own runs of its tool calls, summed"),
-        Column("model_time_s", FLOAT, derive.model_time_s, "Its model requests, summed"),
-        Column("queue_time_s", FLOAT, derive.queue_time_s, "From start to the first request"),
+        Column(
+            "duration_s",
+            FLOAT,
+            _timed("turns.duration_ms", "turns.completed_us", "turns.started_us"),
+            "From start to the loop's end: the engine's own measure, else by the two times",
+        ),
+        Column(
+            "time_to_first_chunk_s",
+            FLOAT,
+            _between("turns.first_chunk_us", "turns.started_us"),
+            "Wait for a delta: first_chunk_at - started_at",
+        ),
+        Column(
+            "tool_time_s", FLOAT, "called.tool_ms / 1000.0", "Own runs of its tool calls, summed"
+        ),
+        Column("model_time_s", FLOAT, "used.model_ms / 1000.0", "Its model requests, summed"),
+        Column(
+            "queue_time_s",
+            FLOAT,
+            _between("used.first_requested_us", "turns.started_us"),
+            "From start to the first request",
+        ),
         Column("step_count", INTEGER, "COALESCE(used.step_count, 0)", "Model requests"),
         Column("tool_call_count", INTEGER, "COALESCE(log.call_count, 0)", "Stored tool calls"),
         Column(
@@ -179,20 +234,14 @@ TURNS = FrameSpec(
         Column(
             "is_lower_bound",
             BOOLEAN,
-            derive.turn_is_lower_bound,
-            "Whether more tokens were used than are counted here",
+            "(turns.is_lower_bound OR turns.status = 'running'"
+            " OR COALESCE(used.has_open_step, 0) = 1)",
+            "Whether more tokens were used than are counted here: "
+            "it runs, was cut off, or a step has no usage",
         ),
         Column("error_type", TEXT, "turns.error_type", "Kind of the failure that ended it"),
         Column("error_message", TEXT, "turns.error_message", "Its words"),
         Column("params_json", TEXT, "turns.params_json", "What was chosen for it, as JSON"),
-    ),
-    inputs=(
-        Column("duration_ms", FLOAT, "turns.duration_ms", ""),
-        Column("tool_ms", FLOAT, "called.tool_ms", ""),
-        Column("model_ms", FLOAT, "used.model_ms", ""),
-        Column("first_requested_at", TIME, "used.first_requested_us", ""),
-        Column("is_lower_bound_stored", BOOLEAN, "turns.is_lower_bound", ""),
-        Column("has_open_step", BOOLEAN, "used.has_open_step", ""),
     ),
     tables=(
         f"""FROM turns
@@ -208,7 +257,7 @@ TURNS = FrameSpec(
             SELECT turn_id AS of_turn, SUM(duration_ms) AS tool_ms
             FROM tool_calls WHERE {{tool_calls}} AND call_seq <= :upto GROUP BY turn_id
         ) called ON called.of_turn = turns.turn_id
-        WHERE {{turns}} ORDER BY turns.conversation_id, turns.turn_index"""
+        WHERE {{turns}} ORDER BY {{turns_order}}"""
     ),
 )
 
@@ -225,25 +274,37 @@ STEPS = FrameSpec(
         Column("request_model", TEXT, "steps.request_model", "The model that was asked for"),
         Column("response_model", TEXT, "steps.response_model", "The model that answered"),
         Column("response_id", TEXT, "steps.response_id", "The provider's id of the answer"),
-        Column("finish_reason", FINISH_REASONS, derive.finish_reason, "Why the answer ended"),
-        Column(
-            "raw_finish_reason",
-            TEXT,
-            "COALESCE(steps.raw_finish_reason, steps.finish_reason)",
-            "The same in the provider's own word",
-        ),
+        Column("finish_reason", FINISH_REASONS, _REASON, "Why the answer ended"),
+        Column("raw_finish_reason", TEXT, _RAW_REASON, "The same in the provider's own word"),
         Column("is_streaming", BOOLEAN, "steps.is_streaming", "Whether the answer was streamed"),
         Column("requested_at", TIME, "steps.requested_us", "When the request went out"),
         Column("first_chunk_at", TIME, "steps.first_chunk_us", "When the first delta came"),
         Column("completed_at", TIME, "steps.completed_us", "When the answer had ended"),
-        Column("duration_s", FLOAT, derive.step_duration_s, "From request to end"),
         Column(
-            "time_to_first_chunk_s", FLOAT, derive.step_time_to_first_chunk_s, "Wait for a delta"
+            "duration_s",
+            FLOAT,
+            _STEP_S,
+            "From request to end: the engine's own measure, else by the two times",
         ),
         Column(
-            "time_per_output_chunk_s", FLOAT, derive.time_per_output_chunk_s, "Mean gap of deltas"
+            "time_to_first_chunk_s",
+            FLOAT,
+            _timed("steps.ttft_ms", "steps.first_chunk_us", "steps.requested_us"),
+            "Wait for a delta: the engine's own measure, else by the two times",
         ),
-        Column("output_tokens_per_s", FLOAT, derive.output_tokens_per_s, "Speed once it spoke"),
+        Column(
+            "time_per_output_chunk_s",
+            FLOAT,
+            f"CASE WHEN steps.delta_count > 1 THEN {_DECODE_S} / (steps.delta_count - 1) END",
+            "Mean gap of deltas: the time after the first one over the number of further ones",
+        ),
+        Column(
+            "output_tokens_per_s",
+            FLOAT,
+            f"CASE WHEN {_SPEAKING_S} > 0 THEN steps.output_tokens / ({_SPEAKING_S}) END",
+            "Speed once it spoke: output_tokens over the time after the first delta, "
+            "else over duration_s",
+        ),
         Column("delta_count", INTEGER, "steps.delta_count", "Deltas that came"),
         Column("chunk_count", INTEGER, "steps.chunk_count", "Chunks they made"),
         *_tokens("steps.{}"),
@@ -265,14 +326,8 @@ STEPS = FrameSpec(
         Column("error_message", TEXT, "steps.error_message", "Its words"),
         Column("request_hash", TEXT, "steps.request_hash", "Equal for equal requests"),
     ),
-    inputs=(
-        Column("ttft_ms", FLOAT, "steps.ttft_ms", ""),
-        Column("decode_ms", FLOAT, "steps.decode_ms", ""),
-        Column("gen_total_ms", FLOAT, "steps.gen_total_ms", ""),
-    ),
-    tables="""FROM steps LEFT JOIN turns ON turns.turn_id = steps.turn_id
-        WHERE {steps}
-        ORDER BY steps.conversation_id, turns.turn_index, steps.step_index, steps.attempt""",
+    tables="""FROM steps WHERE {steps} AND {models}
+        ORDER BY {steps_order}""",
 )
 
 USAGE = FrameSpec(

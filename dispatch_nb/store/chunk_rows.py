@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
+
+from pydantic import MISSING
 
 from ..errors import StoreError
 from ..wire.conversation import (
@@ -23,7 +26,7 @@ from ..wire.conversation import (
 )
 from .rows import ChunkSide, ToolCallRow, ToolStatus
 
-__all__ = ["ChunkPlacement", "chunk_rows", "tool_call_rows"]
+__all__ = ["ChunkPlacement", "chunk_rows", "compact_json", "tool_call_rows"]
 
 _NO_SIDE = ChunkSide()
 
@@ -75,6 +78,11 @@ def chunk_rows(
     return values, stored
 
 
+def compact_json(value: object) -> str:
+    """Return `value` as compact JSON, the way the frames show it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def _messages(messages: Sequence[ChatMessage]) -> Iterator[tuple[Role, Sequence[Chunk]]]:
     """Yield the messages to number: none that is empty, and one per tool result."""
     for message in messages:
@@ -87,26 +95,31 @@ def _messages(messages: Sequence[ChatMessage]) -> Iterator[tuple[Role, Sequence[
 
 def _searchable(chunk: Chunk) -> dict[str, Any]:
     """Return the columns that repeat a part of the chunk so that queries can use it."""
-    text = tool_call_id = tool_name = is_error = None
+    text = tool_call_id = tool_name = input_json = content = is_error = error_code = None
     match chunk:
         case TextChunk() | ThinkingChunk() | SystemChunk():
             text = chunk.text
         case ErrorChunk():
-            text = chunk.message
+            text, is_error = chunk.message, True
+            error_code = None if chunk.code is MISSING else chunk.code
         case ToolCallChunk():
             tool_call_id, tool_name = chunk.tool_call_id, chunk.tool_name
+            input_json = compact_json(chunk.input)
         case ToolResultChunk():
             tool_call_id, tool_name = chunk.tool_call_id, chunk.tool_name
-            is_error = chunk.is_error
+            content, is_error = chunk.content, chunk.is_error
         case ImageChunk():
-            pass
+            content = chunk.url
         case _:
             assert_never(chunk)
     return {
         "text": text,
         "tool_call_id": tool_call_id,
         "tool_name": tool_name,
+        "input_json": input_json,
+        "content": content,
         "is_error": is_error,
+        "error_code": error_code,
     }
 
 

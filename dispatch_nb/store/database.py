@@ -32,6 +32,7 @@ class Database:
 
     def __init__(self, place: Place) -> None:
         self.location = place.location
+        self.path = place.path
         self.is_server = place.url.get_backend_name() != "sqlite"
         self._guard: AbstractContextManager[Any] = nullcontext()
         self._reading: sa.Engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -27,6 +28,11 @@ class ReadableStore:
     def location(self) -> str:
         """The path or address of the store, without any password."""
         return self._database.location
+
+    @property
+    def path(self) -> Path | None:
+        """The file it is in; None for a store in memory or on a server."""
+        return self._database.path
 
     def conversation(self, conversation_id: str) -> ConversationRow:
         """Return a conversation; raises UnknownConversationError, naming the nearest ids."""

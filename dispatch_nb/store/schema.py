@@ -19,12 +19,13 @@ __all__ = [
     "images",
     "metadata",
     "queued_texts",
+    "row_changes",
     "steps",
     "tool_calls",
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -83,7 +84,7 @@ turns = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("finish_reason", _FreeText),
     sa.Column("abort_reason", _FreeText),
-    sa.Column("started_us", sa.BigInteger),
+    sa.Column("started_us", sa.BigInteger, index=True),
     sa.Column("first_chunk_us", sa.BigInteger),
     sa.Column("completed_us", sa.BigInteger),
     sa.Column("sealed_us", sa.BigInteger),
@@ -161,7 +162,10 @@ chunks = sa.Table(
     sa.Column("text", _FreeText),
     sa.Column("tool_call_id", _FreeText),
     sa.Column("tool_name", _FreeText),
+    sa.Column("input_json", sa.Text),
+    sa.Column("content", _FreeText),
     sa.Column("is_error", sa.Boolean),
+    sa.Column("error_code", _FreeText),
     sa.Column("started_us", sa.BigInteger),
     sa.Column("completed_us", sa.BigInteger),
     sa.Column("delta_count", sa.Integer),
@@ -237,3 +241,17 @@ images = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 """Every image of a person's messages, once, by the SHA-256 of its bytes."""
+
+row_changes = sa.Table(
+    "row_changes",
+    metadata,
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("row", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("table_name", "row"),
+    sqlite_autoincrement=True,
+)
+"""The rowids of rows that changed after they were added, the latest change last.
+
+SQLite's triggers write it, so no writer can forget to. ``deleted`` says that rows are gone.
+"""
