@@ -302,7 +302,7 @@ with Store({str(tmp_path / "plain.db")!r}) as store:
     play_open_turn(tape)
     for name in {sorted(BUILDERS)!r}:
         frame = getattr(frames, name + "_frame")(store, "c1", live=tape.live)
-        print(frame.to_json(orient="split", date_unit="us"))
+        print(frame.to_json(orient="split", date_unit="us", date_format="iso"))
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
@@ -312,4 +312,4 @@ with Store({str(tmp_path / "plain.db")!r}) as store:
         play_open_turn(tape)
         for name, line in zip(sorted(BUILDERS), told.stdout.splitlines(), strict=True):
             frame = BUILDERS[name](store, "c1", live=tape.live)
-            assert line == frame.to_json(orient="split", date_unit="us")
+            assert line == frame.to_json(orient="split", date_unit="us", date_format="iso")
