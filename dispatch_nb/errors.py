@@ -15,7 +15,8 @@
     ├── TurnFailedError        a turn ended without an answer
     ├── ToolError              a function that cannot become a tool (also a TypeError)
     ├── ProviderConnectionError    a provider's stream broke off
-    │   └── ProviderUnreachableError   no connection to a provider was made
+    │   ├── ProviderUnreachableError   no connection to a provider was made
+    │   └── ProviderSetupError         no connection can be made: a certificate, a proxy
     ├── ProviderDataError      a provider sent what cannot be read
     ├── FrameError             a frame that cannot be made as asked (also a ValueError)
     ├── StoreError             the store cannot be opened, read or written
@@ -40,6 +41,7 @@ __all__ = [
     "OutputError",
     "ProviderConnectionError",
     "ProviderDataError",
+    "ProviderSetupError",
     "ProviderUnreachableError",
     "SettingError",
     "StoreError",
@@ -111,6 +113,10 @@ class ProviderConnectionError(DispatchError):
 
 class ProviderUnreachableError(ProviderConnectionError):
     """No connection to a provider was made: not one byte went to it."""
+
+
+class ProviderSetupError(ProviderConnectionError):
+    """A connection cannot be made as things are set up; trying again would give the same."""
 
 
 class ProviderDataError(DispatchError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,11 +32,14 @@ def serving(
     headers: Mapping[str, str] | None = None,
     hold: bool = False,
     length: int | None = None,
+    listed: bytes = b"",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[RawServer]:
     """Answer every POST with `pieces`, each written and flushed by itself, then close.
 
     `hold` keeps the connection open after the pieces until the client closes it; `length`
-    announces a Content-Length, so that a shorter body is a broken one.
+    announces a Content-Length, so that a shorter body is a broken one. `listed` is what a GET
+    is answered with, 404 if empty.
     """
     seen = RawServer()
 
@@ -59,12 +63,23 @@ def serving(
             if hold and not self.connection.recv(1):
                 seen.client_gone.set()
 
+        def do_GET(self) -> None:
+            seen.paths.append(self.path)
+            seen.headers.append({key.lower(): value for key, value in self.headers.items()})
+            self.send_response(200 if listed else 404)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(listed)
+
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing on the terminal."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    seen.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    seen.base_url = f"{scheme}://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

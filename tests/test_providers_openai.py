@@ -204,8 +204,13 @@ async def test_a_line_that_is_not_json_is_a_failure_that_shows_it() -> None:
     ("status", "body", "words", "retryable"),
     [
         (400, '{"error": {"message": "No such thing", "code": null}}', "No such thing", False),
-        (401, '{"error": {"message": "Wrong key sk-mine"}}', "Wrong key [api key] Check", False),
-        (404, '{"detail": "Not Found"}', "Not Found Check the model's name and base_url", False),
+        (
+            401,
+            '{"error": {"message": "Wrong key sk-mine"}}',
+            "Wrong key [api key]. The API key was refused",
+            False,
+        ),
+        (404, '{"detail": "Not Found"}', "Not Found. There is no such API at this address", False),
         (404, "<h1>gone</h1>", "<h1>gone</h1>", False),
         (408, "", "HTTP 408 (Request Timeout): no explanation", True),
         (429, '[{"error": {"message": "Slow down"}}]', "Slow down", True),

@@ -133,12 +133,18 @@ UNREACHABLE = "unreachable"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The request failed; `retry_after_ms` is the server's own wish, if it named one."""
+    """The request failed; `retry_after_ms` is the server's own wish, if it named one.
+
+    `code` is the HTTP status as text where there is one (turn contract, section 8), `status`
+    the same as a number, and `reason` the provider's own word, such as ``model_not_found``.
+    """
 
     message: str
     code: str | None = None
     retryable: bool = False
     retry_after_ms: float | None = None
+    status: int | None = None
+    reason: str | None = None
 
 
 ProviderEvent = (

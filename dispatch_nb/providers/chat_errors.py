@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 import email.utils
-import http
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from ..engine.contracts import Failure
 
-__all__ = ["error_words", "excerpt", "retry_after_ms", "status_failure", "stream_failure"]
+__all__ = ["error_words", "excerpt", "retry_after_ms", "stream_failure"]
 
 _LONGEST = 500
 _PASSING = (
@@ -24,27 +22,6 @@ _PASSING = (
     "server_error",
     "timeout_error",
 )
-_HINTS = {
-    401: "Check the API key.",
-    403: "Check that the API key may use this model.",
-    404: "Check the model's name and base_url (it usually ends in /v1).",
-}
-
-
-def status_failure(url: str, status: int, headers: Mapping[str, str], body: str) -> Failure:
-    """Return the failure of a request that was answered with an HTTP error status."""
-    try:
-        phrase = f"{status} ({http.HTTPStatus(status).phrase})"
-    except ValueError:
-        phrase = str(status)
-    said = error_words(_json_or_text(body)) or "no explanation"
-    parts = [f"{url} answered HTTP {phrase}: {said}", _HINTS.get(status, "")]
-    return Failure(
-        " ".join(filter(None, parts)),
-        code=str(status),
-        retryable=status in (408, 429) or status >= 500,
-        retry_after_ms=retry_after_ms(headers),
-    )
 
 
 def stream_failure(error: object) -> Failure:
@@ -95,13 +72,6 @@ def retry_after_ms(headers: Mapping[str, str]) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds() * 1000.0)
-
-
-def _json_or_text(body: str) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
 
 
 def _is_passing(code: str | None) -> bool:

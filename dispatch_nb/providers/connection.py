@@ -14,9 +14,10 @@ from ..errors import ModelError
 from ..keys import KEYRING_SERVICE, HiddenHeaders, Key, NotAKey, as_key, find_key
 from .endpoints import Endpoint
 from .exchange import Request
+from .faults import Asked
 from .http import Timeouts
 
-__all__ = ["Address", "Connection", "connect"]
+__all__ = ["Address", "Connection", "connect", "models_url"]
 
 _MESSAGES_VERSION = "2023-06-01"  # of the protocol; the only one that streams
 
@@ -106,8 +107,14 @@ class Connection:
         given = tuple(HiddenHeaders(each) for each in (*more_headers, self.headers))
         for each in given:
             headers |= dict(zip(each, each.keys_of(), strict=True))
+        base, endpoint = self.address.base, self.endpoint
+        model = body.get("model")
+        asked = Asked(
+            base + path, base, endpoint, model if isinstance(model, str) else "", bool(self.key)
+        )
         return Request(
-            self.address.base + path,
+            asked,
+            models_url(self),
             headers,
             body,
             secrets=self._secrets(given),
@@ -121,6 +128,16 @@ class Connection:
         if self.key is not None:
             found.append(self.key)
         return tuple(found)
+
+
+def models_url(connection: Connection) -> str:
+    """Return where the server lists its models."""
+    base = connection.address.base
+    if connection.endpoint.api != "messages":
+        return f"{base}/models"
+    # Its makers' own tools are given the address without the version, others with it. The
+    # list comes in pages, of which the first can be long enough for all.
+    return f"{base.removesuffix('/v1')}/v1/models?limit=1000"
 
 
 def connect(

@@ -10,11 +10,17 @@ from typing import Any
 from pydantic import SecretStr
 
 from ..engine.contracts import UNREACHABLE, Failure, ProviderEvent
-from ..errors import ProviderConnectionError, ProviderUnreachableError
+from ..errors import (
+    DispatchError,
+    ProviderConnectionError,
+    ProviderSetupError,
+    ProviderUnreachableError,
+)
 from ..keys import without_keys
 from .answer import Answer, Decoder, Reader
-from .chat_errors import status_failure
-from .http import Timeouts, post
+from .faults import Asked, http_failure, is_unknown_model, with_names
+from .http import Response, Timeouts, send
+from .listing import fetch_models
 
 __all__ = ["Request", "exchange"]
 
@@ -25,6 +31,10 @@ class Request:
 
     Parameters
     ----------
+    asked
+        Who is asked for what, and at which URL.
+    models_url
+        Where the server lists its models.
     body
         The JSON object.
     headers
@@ -35,7 +45,8 @@ class Request:
         The rest of the URL after its ``?``, which may hold a key.
     """
 
-    url: str
+    asked: Asked
+    models_url: str
     headers: Mapping[str, str | SecretStr]
     body: Mapping[str, Any]
     secrets: tuple[SecretStr, ...] = ()
@@ -50,11 +61,12 @@ async def exchange(
 
     Closing the generator closes the connection.
     """
-    answer = Answer(request.url, reader, decoder)
+    answer = Answer(request.asked.url, reader, decoder)
     secrets = request.secrets
     try:
-        async with post(
-            request.url,
+        async with send(
+            "POST",
+            request.asked.url,
             headers=request.headers,
             json=request.body,
             query=request.query,
@@ -63,8 +75,7 @@ async def exchange(
             if not 200 <= response.status < 300:
                 # Before anything is cut out of it, which could cut a key in two.
                 text = without_keys(await response.text(), secrets)
-                failure = status_failure(request.url, response.status, response.headers, text)
-                yield _without_secrets(failure, secrets)
+                yield await _refused(request, response, text)
                 return
             async for piece in response.body:
                 for event in _checked(answer.feed(piece), secrets):
@@ -75,8 +86,29 @@ async def exchange(
             yield event
     except ProviderConnectionError as error:
         code = UNREACHABLE if isinstance(error, ProviderUnreachableError) else None
-        for event in _checked(answer.break_off(Failure(str(error), code, retryable=True)), secrets):
+        can_pass = not isinstance(error, ProviderSetupError)
+        failure = Failure(str(error), code, retryable=can_pass)
+        for event in _checked(answer.break_off(failure), secrets):
             yield event
+
+
+async def _refused(request: Request, response: Response, text: str) -> Failure:
+    """Return the failure of an answer with an error status, with names if the name was wrong."""
+    asked = request.asked
+    failure = http_failure(asked, response.status, response.headers, text)
+    if asked.model and is_unknown_model(response.status, text):
+        try:
+            listed = await fetch_models(
+                dataclasses.replace(asked, url=request.models_url),
+                headers=request.headers,
+                query=request.query,
+                secrets=request.secrets,
+            )
+        except DispatchError:  # it lists nothing: the sentence does without names
+            listed = []
+        names = (model.name for model in listed)
+        failure = dataclasses.replace(failure, message=with_names(failure, asked.model, names))
+    return _without_secrets(failure, request.secrets)
 
 
 def _checked(events: list[ProviderEvent], secrets: tuple[SecretStr, ...]) -> list[ProviderEvent]:
@@ -87,5 +119,12 @@ def _checked(events: list[ProviderEvent], secrets: tuple[SecretStr, ...]) -> lis
 
 
 def _without_secrets(failure: Failure, secrets: tuple[SecretStr, ...]) -> Failure:
-    code = None if failure.code is None else without_keys(failure.code, secrets)
-    return dataclasses.replace(failure, message=without_keys(failure.message, secrets), code=code)
+    def clean(text: str) -> str:
+        return without_keys(text, secrets)
+
+    return dataclasses.replace(
+        failure,
+        message=clean(failure.message),
+        code=failure.code and clean(failure.code),
+        reason=failure.reason and clean(failure.reason),
+    )

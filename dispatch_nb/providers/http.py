@@ -1,4 +1,4 @@
-"""Streaming POST requests; the one place that knows the HTTP library."""
+"""Requests with streamed answers; the one place that knows the HTTP library."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx
 from pydantic import SecretStr
 
-from ..errors import ProviderConnectionError, ProviderUnreachableError
+from ..errors import ProviderConnectionError
 from .sealed import SealedTransport
 
-__all__ = ["Response", "Timeouts", "post"]
+__all__ = ["Response", "Timeouts", "send"]
 
 _LONGEST_TEXT = 1 << 20  # bytes of an error page that are read at most
 
@@ -65,12 +65,13 @@ class Response:
 
 
 @contextlib.asynccontextmanager
-async def post(
+async def send(
+    method: Literal["GET", "POST"],
     url: str,
     *,
     headers: Mapping[str, str | SecretStr],
-    json: Any,
     timeouts: Timeouts,
+    json: Any = None,
     query: SecretStr | None = None,
 ) -> AsyncIterator[Response]:
     """Send one request on a connection of its own and hold it open until the block ends.
@@ -87,17 +88,17 @@ async def post(
     # Loading certificates takes long enough to stall every other turn on the loop.
     tls = await asyncio.to_thread(_tls)
     clock = _Clock(url, timeouts)
-    started = False
     try:
         async with httpx.AsyncClient(
             timeout=httpx.Timeout(None, connect=timeouts.connect),
             transport=SealedTransport(url, headers, query, tls),
             trust_env=False,
         ) as client:
-            request = client.build_request("POST", url, json=json)
+            request = client.build_request(
+                method, url, json=json, extensions={"trace": clock.heard_of}
+            )
             async with clock.first_byte():
                 response = await client.send(request, stream=True)
-            started = True
             try:
                 body = _body(response, clock)
                 async with contextlib.aclosing(body):
@@ -105,18 +106,9 @@ async def post(
                     yield Response(response.status_code, dict(response.headers), body)
             finally:
                 await response.aclose()
-    except httpx.ConnectTimeout as error:
-        raise ProviderUnreachableError(
-            f"{url} did not accept a connection within {timeouts.connect:g} s. "
-            "Check base_url and the network."
-        ) from error
-    except httpx.ConnectError as error:
-        raise ProviderUnreachableError(
-            f"No connection to {url} ({error}). Check that the server runs, and base_url."
-        ) from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        what = "broke off before the answer was complete" if started else "closed without an answer"
-        raise ProviderConnectionError(f"{url}: the connection {what} ({error}).") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        words = f"{url}: the connection broke off before the answer was complete ({error})."
+        raise ProviderConnectionError(words) from None
 
 
 class _Clock:
@@ -127,12 +119,26 @@ class _Clock:
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
+        self._connected: float | None = None
+        self._waiting: asyncio.Timeout | None = None
+
+    async def heard_of(self, what: str, details: Mapping[str, Any]) -> None:
+        """Take note of how far the connection is, as the HTTP library tells it."""
+        if what.endswith("send_request_headers.started"):
+            self._connected = self._loop.time()
+            if self._waiting is not None:
+                self._waiting.reschedule(self._first_byte_at())
 
     def first_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Allow the body of the block the wait for the answer's first byte."""
-        wait = self._timeouts.connect + self._timeouts.first_byte
         said = f"{self._url} sent nothing within {self._timeouts.first_byte:g} s."
-        return self._until(self._started + wait, said)
+        return self._until(self._first_byte_at(), said)
+
+    def _first_byte_at(self) -> float:
+        """Return the end of the wait, which begins when the connection stands."""
+        latest = self._started + self._timeouts.connect
+        begin = latest if self._connected is None else self._connected
+        return min(begin + self._timeouts.first_byte, self._started + self._timeouts.total)
 
     def next_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Allow the body of the block the wait between two pieces."""
@@ -146,10 +152,13 @@ class _Clock:
             total = f"{self._timeouts.total:g} s"
             moment, said = last, f"{self._url} was not done with its answer after {total}."
         try:
-            async with asyncio.timeout_at(moment if math.isfinite(moment) else None):
+            async with asyncio.timeout_at(moment if math.isfinite(moment) else None) as waiting:
+                self._waiting = waiting
                 yield
         except TimeoutError as error:
             raise ProviderConnectionError(said) from error
+        finally:
+            self._waiting = None
 
 
 async def _body(response: httpx.Response, clock: _Clock) -> AsyncGenerator[bytes]:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 import httpx
 from pydantic import SecretStr
 
+from ..errors import ProviderSetupError
+from .unreachable import as_connection_error, shown_proxy
+
 __all__ = ["SealedTransport", "proxy_for"]
 
 
@@ -39,21 +42,37 @@ class SealedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._headers = headers
         self._query = query
-        self._inner = httpx.AsyncHTTPTransport(
-            verify=tls,
-            trust_env=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            proxy=proxy_for(url),
-        )
+        self._proxy = proxy_for(url)
+        try:
+            self._inner = httpx.AsyncHTTPTransport(
+                verify=tls,
+                trust_env=False,
+                limits=httpx.Limits(max_keepalive_connections=0),
+                proxy=self._proxy,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise ProviderSetupError(
+                f"The proxy {shown_proxy(self._proxy)} of the environment cannot be used: {error}"
+            ) from None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its answer."""
+        """Send a request and return its answer.
+
+        Raises
+        ------
+        ProviderConnectionError
+            If there is none.
+        """
         try:
             return await self._inner.handle_async_request(self._unsealed(request))
-        except httpx.HTTPError as error:
-            bare = error
-        bare.__cause__ = bare.__context__ = None
-        raise bare.with_traceback(None)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            bare = as_connection_error(
+                error,
+                str(request.url),
+                proxy=self._proxy,
+                connect_seconds=request.extensions["timeout"]["connect"],
+            )
+        raise bare  # out here, so that it does not remember the other one
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -65,7 +84,8 @@ class SealedTransport(httpx.AsyncBaseTransport):
             headers[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
         url = request.url
         if self._query is not None:
-            url = url.copy_with(query=self._query.get_secret_value().encode())
+            both = filter(None, (url.query, self._query.get_secret_value().encode()))
+            url = url.copy_with(query=b"&".join(both))
         return httpx.Request(
             request.method,
             url,
