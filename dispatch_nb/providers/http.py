@@ -119,6 +119,7 @@ class _Clock:
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
+        self._last = self._started + timeouts.total
         self._connected: float | None = None
         self._waiting: asyncio.Timeout | None = None
 
@@ -127,7 +128,7 @@ class _Clock:
         if what.endswith("send_request_headers.started"):
             self._connected = self._loop.time()
             if self._waiting is not None:
-                self._waiting.reschedule(self._first_byte_at())
+                self._waiting.reschedule(self._at(self._first_byte_at()))
 
     def first_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Allow the body of the block the wait for the answer's first byte."""
@@ -138,25 +139,29 @@ class _Clock:
         """Return the end of the wait, which begins when the connection stands."""
         latest = self._started + self._timeouts.connect
         begin = latest if self._connected is None else self._connected
-        return min(begin + self._timeouts.first_byte, self._started + self._timeouts.total)
+        return begin + self._timeouts.first_byte
 
     def next_byte(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Allow the body of the block the wait between two pieces."""
         said = f"{self._url} sent nothing for {self._timeouts.between:g} s."
         return self._until(self._loop.time() + self._timeouts.between, said)
 
+    def _at(self, moment: float) -> float | None:
+        """Return the end of a wait, no later than that of the whole request."""
+        end = min(moment, self._last)
+        return end if math.isfinite(end) else None
+
     @contextlib.asynccontextmanager
     async def _until(self, moment: float, said: str) -> AsyncIterator[None]:
-        last = self._started + self._timeouts.total
-        if last < moment:
-            total = f"{self._timeouts.total:g} s"
-            moment, said = last, f"{self._url} was not done with its answer after {total}."
         try:
-            async with asyncio.timeout_at(moment if math.isfinite(moment) else None) as waiting:
+            async with asyncio.timeout_at(self._at(moment)) as waiting:
                 self._waiting = waiting
                 yield
-        except TimeoutError as error:
-            raise ProviderConnectionError(said) from error
+        except TimeoutError:
+            if self._loop.time() >= self._last:
+                total = f"{self._timeouts.total:g} s"
+                said = f"{self._url} was not done with its answer after {total}."
+            raise ProviderConnectionError(said) from None
         finally:
             self._waiting = None
 
