@@ -12,6 +12,9 @@ from pathlib import Path
 import node_env
 from common import VENV_PYTHON, TaskError, run, say
 
+NO_RECORDINGS = "recorded streams: not run"
+"""What a skipped test says, and the last line before the counts, where none are at hand."""
+
 
 class CheckFailedError(TaskError):
     """A check failed and has been reported, above the closing counts."""
@@ -32,12 +35,15 @@ class Totals:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    has_recordings: bool = True
 
     def add(self, report: Path) -> None:
         """Add the counts of one JUnit report; a check that runs no tests leaves none."""
         if not report.exists():
             return
         for case in ElementTree.parse(report).getroot().iter("testcase"):
+            for skip in case.iter("skipped"):
+                self.has_recordings &= NO_RECORDINGS not in skip.get("message", "")
             outcomes = {child.tag for child in case}
             if outcomes & {"failure", "error"}:
                 self.failed += 1
@@ -117,6 +123,8 @@ def run_all(checks: Iterable[Check]) -> None:
             say(f"{seconds:7.1f}  {name}")
         if totals.skipped:
             say(f"{totals.skipped} skipped")
+        if not totals.has_recordings:
+            say(NO_RECORDINGS)
         if totals != Totals():
             say(f"{totals.passed} passed, {totals.failed} failed")
 

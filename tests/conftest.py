@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.recorded import NOT_RUN, folder
 
 # Wall clock decides nothing: a busy machine must not fail a property. The same examples
 # every time, unless the full proof is asked for.
@@ -24,3 +27,12 @@ settings.load_profile("dispatch_nb")
 def anyio_backend() -> str:
     """Asynchronous tests (`@pytest.mark.anyio`) run on asyncio, as the turns do."""
     return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say last of all, before the totals, that recordings were asked for and not found."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    if folder() is None and any(NOT_RUN in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(NOT_RUN)

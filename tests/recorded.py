@@ -1,9 +1,10 @@
 """Recorded answers of real servers, where they are at hand.
 
-The recordings are not part of this repository. The folder that holds them is named by the
+Most recordings are not part of this repository. The folder that holds them is named by the
 environment variable DISPATCH_NB_STREAMS, or stands beside the checkout as `*/streams`. Any
 body in it, at any depth, is found by the note beside it: `NAME.json` with its `wire` and
-what is `expected` of it, or `NAME.meta.json` with a plain `fold` of what a server sent here.
+what is `expected` of it, or `NAME.meta.json` with a plain `fold` of what a server sent. The
+captures that `servers/capture.py` made are in `captures/`, in the second of these forms.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from dispatch_nb.providers.answer import Answer, Decoder, Reader
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1, 2, 3, 7, 64, 1 << 30)
+CAPTURES = Path(__file__).parent / "captures"
+NOT_RUN = "recorded streams: not run"
+# The status is not noted beside a captured error, but its file is named by what it is.
+_STATUS = {"429": 429, "ratelimit": 429, "500": 500, "boom": 500, "overload": 529, "ctx": 400}
 _KINDS = {
     "anthropic": "anthropic-messages",
     "chat": "openai-chat",
@@ -32,13 +37,17 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """One body and what it says; `usage` and `errors` are as the server sent them."""
+    """One body and what it says; `usage` and `errors` are as the server sent them.
+
+    `counts` is the usage under common names, where a note has it.
+    """
 
     body: bytes
     result: dict[str, Any]
     usage: dict[str, Any] | None
     errors: list[dict[str, Any]]
     terminator: str | None
+    counts: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,17 +71,34 @@ def folder() -> Path | None:
 def recordings(wire: str) -> list[Any]:
     """Return the recordings of a wire format as the parameters of a test."""
     place = folder()
-    if place is None:
-        return [_absent()]
-    return [
+    found = [
         pytest.param(recording, id=name)
-        for path in sorted(place.rglob("*.json"))
+        for each in filter(None, (CAPTURES, place))
+        for path in sorted(each.rglob("*.json"))
         for name, recording in _recording(path, wire)
     ]
+    return found if place is not None else [*found, _absent()]
 
 
-def recorded_errors(provider: str) -> list[Any]:
-    """Return the recorded error answers of a provider's host as the parameters of a test."""
+def captured_errors(wire: str) -> list[Any]:
+    """Return the error answers that servers were seen to give, as the parameters of a test."""
+    place = folder()
+    if place is None:
+        return [_absent()]
+    found = []
+    for path in sorted(place.rglob("*.body.json")):
+        kind, _, name = path.name.removesuffix(".body.json").partition("-")
+        status = next((code for word, code in _STATUS.items() if word in name), None)
+        if _KINDS.get(kind) == wire and status is not None:
+            body = path.read_text(encoding="utf-8")
+            said = {"message": json.loads(body)["error"]["message"], "retryable": status != 400}
+            error = RecordedError(status, {"content-type": "application/json"}, body, said)
+            found.append(pytest.param(error, id=f"{path.parent.name}-{kind}-{name}"))
+    return found
+
+
+def recorded_errors(wire: str) -> list[Any]:
+    """Return the recorded error answers of a wire format as the parameters of a test."""
     place = folder()
     if place is None:
         return [_absent()]
@@ -83,7 +109,7 @@ def recorded_errors(provider: str) -> list[Any]:
             id=f"{note['status']}-{number}",
         )
         for number, note in enumerate(map(json.loads, lines))
-        if note["provider"] == provider
+        if (note["provider"] == "api.anthropic.com") is (wire == "anthropic-messages")
     ]
 
 
@@ -98,7 +124,7 @@ def read(recording: Recording, reader: Reader, decoder: Decoder, size: int) -> l
 
 
 def _absent() -> Any:
-    reason = "no recorded streams at hand (DISPATCH_NB_STREAMS)"
+    reason = f"{NOT_RUN} (DISPATCH_NB_STREAMS names no folder, and none is at hand)"
     return pytest.param(None, marks=pytest.mark.skip(reason=reason), id="none")
 
 
@@ -114,18 +140,30 @@ def _recording(path: Path, wire: str) -> Iterator[tuple[str, Recording]]:
             Recording(
                 body,
                 expected["results"][0],
-                expected["usage_raw"],
+                expected.get("usage_raw"),
                 expected["errors"],
                 expected["terminator"],
+                expected["usage"],
             ),
         )
-    elif "fold" in note and _KINDS.get(path.name.partition("-")[0]) == wire:
+    elif path.name.endswith(".meta.json") and _KINDS.get(path.name.partition("-")[0]) == wire:
         name = path.name.removesuffix(".meta.json")
-        (body_path,) = [p for p in path.parent.glob(f"{name}.*") if p.suffix != ".json"]
-        fold = note["fold"]
-        yield (
-            f"{path.parent.name}-{name}",
-            Recording(
-                body_path.read_bytes(), fold, fold["usage"], fold["errors"], fold["terminator"]
-            ),
-        )
+        for body_path in path.parent.glob(f"{name}.*"):
+            if body_path.suffix != ".json":
+                recording = _captured(body_path.read_bytes(), note.get("fold"))
+                if recording is not None:
+                    yield f"{path.parent.name}-{name}", recording
+
+
+def _captured(body: bytes, fold: dict[str, Any] | None) -> Recording | None:
+    """Return a body that a server sent, with what a plain fold made of it."""
+    if fold is None:
+        errors = [line[6:] for line in body.splitlines() if line.startswith(b'data: {"error"')]
+        if not errors:
+            return None
+        return Recording(body, {}, None, [json.loads(error)["error"] for error in errors], None)
+    result = fold["choices"][0] if "choices" in fold else fold
+    terminator = fold.get("terminator")
+    if "terminator" not in fold and result["finish_reason"] is not None:
+        terminator = f"response.{result['finish_reason']}"
+    return Recording(body, result, fold["usage"], fold["errors"], terminator)
