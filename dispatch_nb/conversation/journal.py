@@ -58,7 +58,9 @@ class Journal:
         self._next_n = self._end()
         self._waiting: list[EventRow] = []
         self._delivered: list[str] = []
-        self._under_way: asyncio.Future[None] | None = None
+        self._is_writing = False
+        self._shown_n = self._next_n - 1
+        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._failure: StoreError | None = None
 
     def emit(self, event: LiveEvent, *, delivered: Sequence[str] = ()) -> EventRow:
@@ -73,7 +75,7 @@ class Journal:
         if self._failure is None:
             self._waiting.append(row)
             self._delivered.extend(delivered)
-            if self._under_way is None:
+            if not self._is_writing:
                 self._commit_waiting()
         return row
 
@@ -97,6 +99,8 @@ class Journal:
             If the store refuses.
         """
         await self.flush()
+        while self._is_writing:
+            await self.flush()
         stamp = CommitStamp(n=self._take_number(), **_now())
         future = self._store.append_chunks(
             self._conversation_id,
@@ -108,7 +112,8 @@ class Journal:
             tool_calls=tool_calls,
             step=step,
         )
-        await self._watch(future, lambda result: [result[1]])
+        self._watch(future, lambda result: [result[1]])
+        await self.flush()
 
     async def flush(self) -> None:
         """Wait until every event so far is committed and shown.
@@ -118,21 +123,25 @@ class Journal:
         StoreError
             If the store refused one.
         """
-        while self._under_way is not None:
-            await asyncio.wait([self._under_way])
+        last_n = self._next_n - 1
+        if self._shown_n < last_n and self._failure is None:
+            shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._flushes.append((last_n, shown))
+            await shown
         if self._failure is not None:
             raise self._failure
 
     @property
     def lags(self) -> bool:
         """Whether the log does not end where this journal would go on."""
-        if self._under_way is not None:
+        if self._is_writing:
             return False
         return self._failure is not None or self._end() != self._next_n
 
     def reopen(self) -> None:
         """Go on after the last event in the log."""
         self._next_n = self._end()
+        self._shown_n = self._next_n - 1
         self._failure = None
 
     def _end(self) -> int:
@@ -150,36 +159,37 @@ class Journal:
             write = self._store.append_events(self._conversation_id, rows, delivered=delivered)
             self._watch(write, lambda _result: rows)
 
-    def _watch(
-        self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]
-    ) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Nobody may be waiting for this one; the failure is reported through `fail`.
-        done.add_done_callback(lambda settled: settled.exception())
-        self._under_way = done
+    def _watch(self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]) -> None:
+        self._is_writing = True
         future.add_done_callback(
-            lambda finished: self._post(lambda: self._finished(finished, shown, done))
+            lambda finished: self._post(lambda: self._finished(finished, shown))
         )
-        return done
 
-    def _finished(
-        self,
-        future: Future[T],
-        shown: Callable[[T], Sequence[EventRow]],
-        done: asyncio.Future[None],
-    ) -> None:
-        self._under_way = None
+    def _finished(self, future: Future[T], shown: Callable[[T], Sequence[EventRow]]) -> None:
+        self._is_writing = False
         error = future.exception()
         if error is None:
-            self._publish(shown(future.result()))
-            done.set_result(None)
+            rows = shown(future.result())
+            self._publish(rows)
+            self._shown_n = rows[-1].n
             self._commit_waiting()
         else:
             self._failure = error if isinstance(error, StoreError) else StoreError(str(error))
             self._waiting = []
             self._delivered = []
             self._fail(self._failure)
-            done.set_exception(self._failure)
+        if self._flushes:
+            self._end_flushes()
+
+    def _end_flushes(self) -> None:
+        """Wake those whose events are shown, or never will be."""
+        waiting = []
+        for last_n, shown in self._flushes:
+            if last_n > self._shown_n and self._failure is None:
+                waiting.append((last_n, shown))
+            elif not shown.done():
+                shown.set_result(None)
+        self._flushes = waiting
 
 
 def _now() -> dict[str, int]:

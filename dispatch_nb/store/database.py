@@ -39,6 +39,7 @@ class Database:
         self._writing: sa.Engine
         self._closed = False
         self._checkpoints: Checkpoints | None = None
+        self._writer: sa.Connection | None = None
         with self.sentences():
             if self.is_server:
                 self._writing = _server_engine(place)
@@ -60,8 +61,17 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Give the writing connection in a transaction that nobody else writes beside."""
-        with self._guard, self.sentences(), self._writing.begin() as connection:
-            yield connection
+        with self._guard, self.sentences():
+            if self._checkpoints is None:
+                with self._writing.begin() as connection:
+                    yield connection
+                return
+            # A file's one writing connection stays in the writer's hands: fetching it costs
+            # as much as a small transaction.
+            if self._writer is None:
+                self._writer = self._writing.connect()
+            with self._writer.begin():
+                yield self._writer
 
     def committed(self) -> None:
         """Take note of a commit of the writer's thread."""
@@ -79,6 +89,8 @@ class Database:
             self._checkpoints.close()
         with self._guard:
             self._closed = True
+            if self._writer is not None:
+                self._writer.close()
             self._reading.dispose()
             self._writing.dispose()
 

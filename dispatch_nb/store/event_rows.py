@@ -1,14 +1,16 @@
-"""The ends of event logs and the rows behind them, many of them with one statement.
+"""The ends of event logs and the rows behind them, however many with one statement each.
 
 Python's lock is let go for every statement that runs, and a busy turn loop is slow to give
-it back: the events of 200 conversations shall not need 200 statements. SQLite alone gets
-these; a database server is spoken to in batches by its own driver.
+it back: the events of 200 conversations shall not need 200 statements. So SQLite gets them
+as one JSON text, which it takes apart while Python's lock is free; a database server, or an
+SQLite that is too old for it, is spoken to in batches by its own driver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+import json
+import sqlite3
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -30,6 +32,9 @@ _move = (
     .values(last_n=sa.bindparam("new_end"), updated_us=sa.bindparam("at_us"))
 )
 
+# JSON and `UPDATE … FROM` are parts of every SQLite from this version on.
+_READS_JSON = sqlite3.sqlite_version_info >= (3, 38)
+
 
 class NewEnd(NamedTuple):
     """How a conversation's log grows: the numbers of its last event before and after."""
@@ -40,57 +45,38 @@ class NewEnd(NamedTuple):
     at_us: int
 
 
-def _groups(fields: int, beginning: str, ending: str = "") -> tuple[tuple[int, str], ...]:
-    # A few sizes, so that every statement stays prepared.
-    row = f"({', '.join('?' * fields)})"
-    return tuple((n, f"{beginning} {', '.join([row] * n)}{ending}") for n in (64, 16, 4, 1))
+def _fields(names: Sequence[str]) -> str:
+    return ", ".join(f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(names))
 
 
-_INSERTS = _groups(len(_COLUMNS), f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES")
-_MOVES = _groups(
-    len(NewEnd._fields),
-    f"WITH ends ({', '.join(NewEnd._fields)}) AS (VALUES",
-    """)
-    UPDATE conversations
-    SET last_n = (SELECT new_end FROM ends WHERE id = conversation_id),
-        updated_us = (SELECT at_us FROM ends WHERE id = conversation_id)
-    WHERE conversation_id IN (SELECT id FROM ends)
-    AND last_n = (SELECT old_end FROM ends WHERE id = conversation_id)
-    """,
+_INSERT_ALL = (
+    f"INSERT INTO events ({', '.join(_COLUMNS)}) SELECT {_fields(_COLUMNS)} FROM json_each(?)"
 )
+_MOVE_ALL = f"""
+    UPDATE conversations SET last_n = ends.new_end, updated_us = ends.at_us
+    FROM (SELECT {_fields(NewEnd._fields)} FROM json_each(?)) AS ends
+    WHERE conversation_id = ends.id AND last_n = ends.old_end
+"""
 
 
 def move_ends(connection: sa.Connection, ends: Sequence[NewEnd]) -> int:
     """Move the ends of different conversations' logs; return how many were where they should."""
-    if connection.dialect.name != "sqlite":
+    if not _takes_json(connection):
         return connection.execute(_move, [end._asdict() for end in ends]).rowcount
-    moved = 0
-    for statement, values in _in_groups(_MOVES, ends):
-        connection.exec_driver_sql(statement, values)
-        # The driver counts no rows of a statement that begins with WITH.
-        moved += connection.exec_driver_sql("SELECT changes()").scalar_one()
-    return moved
+    return connection.exec_driver_sql(_MOVE_ALL, (json.dumps(ends),)).rowcount
 
 
 def insert_events(connection: sa.Connection, rows: Sequence[tuple[str, EventRow]]) -> None:
     """Insert events, each given with its conversation's id, in their order."""
     values = [_values(conversation_id, row) for conversation_id, row in rows]
-    if connection.dialect.name != "sqlite":
+    if not _takes_json(connection):
         connection.execute(_insert, [dict(zip(_COLUMNS, row, strict=True)) for row in values])
         return
-    for statement, group in _in_groups(_INSERTS, values):
-        connection.exec_driver_sql(statement, group)
+    connection.exec_driver_sql(_INSERT_ALL, (json.dumps(values),))
 
 
-def _in_groups(
-    statements: Sequence[tuple[int, str]], rows: Sequence[tuple[Any, ...]]
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield statements, largest first, with the values for their rows one after the other."""
-    start = 0
-    for count, statement in statements:
-        while len(rows) - start >= count:
-            yield statement, tuple(chain.from_iterable(rows[start : start + count]))
-            start += count
+def _takes_json(connection: sa.Connection) -> bool:
+    return _READS_JSON and connection.dialect.name == "sqlite"
 
 
 def _values(conversation_id: str, row: EventRow) -> tuple[Any, ...]:

@@ -133,16 +133,12 @@ class Writer:
         return group, True
 
     def _write(self, jobs: Sequence[_Job]) -> None:
+        """Write jobs in one transaction, and say so; if one fails, the others are written."""
         try:
-            with self._database.write() as connection:
-                if len(jobs) == 1:
-                    jobs[0].result = jobs[0].operation(connection)
-                else:
-                    for shared, run in groupby(jobs, key=lambda job: job.shared):
-                        self._run_in_savepoints(connection, shared, list(run))
+            if not self._write_plainly(jobs):
+                self._write_each_safely(jobs)
         except _TransactionLostError:
             for job in jobs:
-                job.error = None
                 self._write([job])
             return
         except Exception as error:
@@ -156,18 +152,34 @@ class Writer:
             else:
                 job.future.set_exception(job.error)
 
-    def _run_in_savepoints(
-        self, connection: sa.Connection, shared: SharedOperation[Any] | None, jobs: Sequence[_Job]
-    ) -> None:
-        if shared is not None and len(jobs) > 1:
-            parts = [job.part for job in jobs]
-            if _run_in_savepoint(connection, lambda c: shared(c, parts))[1] is None:
-                return
-        for job in jobs:
-            job.result, error = _run_in_savepoint(connection, job.operation)
-            if isinstance(error, sa.exc.SQLAlchemyError):
-                error = store_error(error, self._database.location)
-            job.error = error
+    def _write_plainly(self, jobs: Sequence[_Job]) -> bool:
+        """Write jobs as if none could fail; false, with nothing written, if one of several does.
+
+        Marking in the transaction where each job begins would cost more than most jobs do.
+        """
+        try:
+            with self._database.write() as connection:
+                for shared, run in groupby(jobs, key=lambda job: job.shared):
+                    together = list(run)
+                    if shared is not None:
+                        shared(connection, [job.part for job in together])
+                    else:
+                        for job in together:
+                            job.result = job.operation(connection)
+        except Exception:
+            if len(jobs) == 1:
+                raise
+            return False
+        return True
+
+    def _write_each_safely(self, jobs: Sequence[_Job]) -> None:
+        """Write jobs so that one that fails leaves nothing behind and the others stay."""
+        with self._database.write() as connection:
+            for job in jobs:
+                job.result, error = _run_in_savepoint(connection, job.operation)
+                if isinstance(error, sa.exc.SQLAlchemyError):
+                    error = store_error(error, self._database.location)
+                job.error = error
 
 
 def _run_in_savepoint(

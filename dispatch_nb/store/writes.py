@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,6 +75,27 @@ _read_counters = sa.select(
     _conversations.c.turn_count,
 ).where(_this_conversation)
 _insert_chunks = schema.chunks.insert()
+_insert_calls = schema.tool_calls.insert()
+_insert_turn = _turns.insert()
+_insert_step = _steps.insert()
+
+
+@cache
+def _update(table: sa.Table, key: str, names: tuple[str, ...]) -> sa.Update:
+    """Return the statement that sets columns of the row whose `key` is given as ``key``."""
+    return (
+        table.update()
+        .where(table.c[key] == sa.bindparam("key"))
+        .values({name: sa.bindparam(name) for name in names})
+    )
+
+
+def _set(
+    connection: sa.Connection, table: sa.Table, key: str, value: str, columns: dict[str, Any]
+) -> int:
+    """Set columns of a row; return how many rows there were."""
+    statement = _update(table, key, tuple(columns))
+    return connection.execute(statement, columns | {"key": value}).rowcount
 
 
 def create_conversation(connection: sa.Connection, row: ConversationRow, location: str) -> None:
@@ -97,8 +119,7 @@ def update_conversation(
     connection: sa.Connection, conversation_id: str, columns: dict[str, Any], location: str
 ) -> None:
     """Set columns of a conversation."""
-    where = _conversations.c.conversation_id == conversation_id
-    if connection.execute(_conversations.update().where(where).values(columns)).rowcount == 0:
+    if _set(connection, _conversations, "conversation_id", conversation_id, columns) == 0:
         raise _unknown(connection, conversation_id, location)
 
 
@@ -114,12 +135,11 @@ def append_events(
         if any(row.n != n for n, row in enumerate(rows, rows[0].n)):
             numbers = ", ".join(str(row.n) for row in rows)
             raise StoreError(f"Events must be numbered without gaps; these are {numbers}.")
-    if len(parts) == 1:
-        _advance(connection, *parts[0], chunks=0, location=location)
-    else:
-        ends = [NewEnd(id, rows[0].n - 1, rows[-1].n, rows[-1].at_us) for id, rows in parts]
-        if move_ends(connection, ends) != len(parts):
-            raise StoreError("Not every log ends where its events begin, or one is named twice.")
+    ends = [NewEnd(id, rows[0].n - 1, rows[-1].n, rows[-1].at_us) for id, rows in parts]
+    if move_ends(connection, ends) != len(parts):
+        if len(parts) == 1:
+            raise _broken_off(connection, parts[0][0], parts[0][1][0].n, location)
+        raise StoreError("Not every log ends where its events begin, or one is named twice.")
     insert_events(
         connection, [(conversation_id, row) for conversation_id, rows in parts for row in rows]
     )
@@ -167,7 +187,7 @@ def append_chunks(
     connection.execute(_count_messages, {"id": conversation_id, "messages": messages_now})
     calls = tool_call_rows(stored, tool_calls, placement)
     if calls:
-        connection.execute(schema.tool_calls.insert(), [asdict(call) for call in calls])
+        connection.execute(_insert_calls, [asdict(call) for call in calls])
     if step is not None:
         save_step(connection, step)
     row = EventRow(
@@ -191,7 +211,7 @@ def begin_turn(connection: sa.Connection, row: TurnRow, location: str) -> TurnRo
     if connection.execute(_count_turn, {"id": row.conversation_id}).rowcount == 0:
         raise _unknown(connection, row.conversation_id, location)
     row = replace(row, turn_index=_counters(connection, row.conversation_id).turn_count - 1)
-    connection.execute(_turns.insert(), asdict(row))
+    connection.execute(_insert_turn, asdict(row))
     return row
 
 
@@ -205,26 +225,22 @@ def settle_turn(connection: sa.Connection, row: TurnRow, location: str) -> None:
         known = {name: value for name, value in asdict(row).items() if value is not None}
         begun = ("turn_id", "conversation_id", "prompt_text", "started_us")
         ends = {name: value for name, value in known.items() if name not in begun}
-        connection.execute(_turns.update().where(mine).values(ends))
+        _set(connection, _turns, "turn_id", row.turn_id, ends)
 
 
 def finish_turn(
     connection: sa.Connection, turn_id: str, columns: dict[str, Any], location: str
 ) -> None:
     """Set columns of a turn."""
-    done = connection.execute(
-        _turns.update().where(_turns.c.turn_id == turn_id).values(columns)
-    ).rowcount
-    if done == 0:
+    if _set(connection, _turns, "turn_id", turn_id, columns) == 0:
         raise StoreError(f"The store {location} holds no turn {turn_id!r}: begin it first.")
 
 
 def save_step(connection: sa.Connection, row: StepRow) -> None:
     """Add a step, or replace what was known of it."""
     values = asdict(row)
-    update = _steps.update().where(_steps.c.step_id == row.step_id).values(values)
-    if connection.execute(update).rowcount == 0:
-        connection.execute(_steps.insert(), values)
+    if _set(connection, _steps, "step_id", row.step_id, values) == 0:
+        connection.execute(_insert_step, values)
 
 
 def mark_interrupted(connection: sa.Connection, conversation_id: str) -> int:
@@ -253,17 +269,23 @@ def _advance(
         "at_us": rows[-1].at_us,
         "chunks": chunks,
     }
-    if connection.execute(_move_end, values).rowcount:
-        return
+    if connection.execute(_move_end, values).rowcount == 0:
+        raise _broken_off(connection, conversation_id, first, location)
+
+
+def _broken_off(
+    connection: sa.Connection, conversation_id: str, first: int, location: str
+) -> StoreError:
+    """Return why event `first` does not continue the log of a conversation."""
     counters = connection.execute(_read_counters, {"id": conversation_id}).one_or_none()
     if counters is None:
-        raise _unknown(connection, conversation_id, location)
+        return _unknown(connection, conversation_id, location)
     if counters.last_n < first:
-        raise StoreError(
+        return StoreError(
             f"Event {first} cannot follow event {counters.last_n} in conversation "
             f"{conversation_id!r}: events are numbered without gaps."
         )
-    raise StoreError(
+    return StoreError(
         f"Another process is writing conversation {conversation_id!r} in the store {location}: its "
         f"log already reaches event {counters.last_n}, and event {first} was to be added. Nothing "
         "of it was stored. Open the conversation again to go on from its end, or fork it."
