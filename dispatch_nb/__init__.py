@@ -13,6 +13,7 @@ from .providers.scripted import ScriptedProvider
 from .tools.function import function_tool
 
 if TYPE_CHECKING:
+    from .catalog import models
     from .widget.chat import Chat
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ToolContext",
     "ToolOutcome",
     "function_tool",
+    "models",
     "prices",
 ]
 
@@ -31,9 +33,13 @@ __version__ = version("dispatch_nb")
 
 
 def __getattr__(name: str) -> Any:
-    """Load the widget, with its front end, when it is first asked for."""
+    """Load what is heavy, such as the widget with its front end, when it is first asked for."""
     if name == "Chat":
         from .widget.chat import Chat
 
         return Chat
+    if name == "models":
+        from .catalog import models
+
+        return models
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

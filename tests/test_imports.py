@@ -52,9 +52,11 @@ ARROWS: dict[str, set[str]] = {
         "transcript",
         "wire",
     },
+    "catalog": {"frames", "keys", "loop", "prices", "providers"},
     "library": {"compose", "frames", "keys", "store", "widget"},
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
     "__init__": {
+        "catalog",
         "engine.contracts",
         "library",
         "prices",
@@ -86,7 +88,7 @@ HOMES: dict[str, set[str]] = {
     "genai_prices": {"prices"},
     "httpx": {"providers"},
     "numpy": {"frames"},
-    "pandas": {"frames", "library", "widget", "cli"},
+    "pandas": {"catalog", "frames", "library", "widget", "cli"},
     "sqlalchemy": {"frames", "store"},
     "traitlets": {"widget"},
 }

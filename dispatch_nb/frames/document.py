@@ -7,11 +7,12 @@ from inspect import getdoc
 
 from .columns import Column, FrameSpec
 from .log_columns import CHUNKS, DELTAS, MESSAGES, TOOL_CALLS
+from .model_columns import MODELS
 from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
 
 __all__ = ["FRAMES", "render"]
 
-FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE)
+FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE, MODELS)
 
 _INTRODUCTION = """\
 # Frames

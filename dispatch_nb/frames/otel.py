@@ -79,6 +79,7 @@ _NAMES: dict[str, dict[str, str]] = {
         "error_type": ERROR_TYPE,
     },
     "deltas": {**_CONVERSATION},
+    "models": {"provider": "gen_ai.provider.name", "model": "gen_ai.request.model"},
     "usage": {
         **_CONVERSATION,
         "model": "gen_ai.response.model",

@@ -16,8 +16,9 @@ from .endpoints import Endpoint
 from .exchange import Request
 from .faults import Asked
 from .http import Timeouts
+from .listing import Listing
 
-__all__ = ["Address", "Connection", "connect", "models_url"]
+__all__ = ["Address", "Connection", "connect"]
 
 _MESSAGES_VERSION = "2023-06-01"  # of the protocol; the only one that streams
 
@@ -91,6 +92,29 @@ class Connection:
         self, path: str, body: Mapping[str, Any], *more_headers: Mapping[str, str]
     ) -> Request:
         """Return the request for one POST of `body`, the later headers over the earlier."""
+        given = tuple(HiddenHeaders(each) for each in (self.headers, *more_headers))
+        base, endpoint = self.address.base, self.endpoint
+        model = body.get("model")
+        asked = Asked(
+            base + path, base, endpoint, model if isinstance(model, str) else "", bool(self.key)
+        )
+        return Request(
+            asked,
+            self.listing(),
+            self._headers(given),
+            body,
+            secrets=self._secrets(given),
+            query=self.address.query,
+            timeouts=self.timeouts,
+        )
+
+    def listing(self) -> Listing:
+        """Return the question which models the server has."""
+        base, given = self.address.base, (self.headers,)
+        asked = Asked(_models_url(base, self.endpoint), base, self.endpoint, "", bool(self.key))
+        return Listing(asked, self._headers(given), self.address.query, self._secrets(given))
+
+    def _headers(self, given: tuple[HiddenHeaders, ...]) -> dict[str, str | SecretStr]:
         headers: dict[str, str | SecretStr] = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
@@ -104,23 +128,9 @@ class Connection:
             headers["x-api-key"] = self.key
         elif self.key is not None:
             headers["Authorization"] = Key(f"Bearer {self.key.get_secret_value()}")
-        given = tuple(HiddenHeaders(each) for each in (*more_headers, self.headers))
         for each in given:
             headers |= dict(zip(each, each.keys_of(), strict=True))
-        base, endpoint = self.address.base, self.endpoint
-        model = body.get("model")
-        asked = Asked(
-            base + path, base, endpoint, model if isinstance(model, str) else "", bool(self.key)
-        )
-        return Request(
-            asked,
-            models_url(self),
-            headers,
-            body,
-            secrets=self._secrets(given),
-            query=self.address.query,
-            timeouts=self.timeouts,
-        )
+        return headers
 
     def _secrets(self, given: tuple[HiddenHeaders, ...]) -> tuple[Key, ...]:
         found = [*self.address.secrets()]
@@ -130,10 +140,8 @@ class Connection:
         return tuple(found)
 
 
-def models_url(connection: Connection) -> str:
-    """Return where the server lists its models."""
-    base = connection.address.base
-    if connection.endpoint.api != "messages":
+def _models_url(base: str, endpoint: Endpoint) -> str:
+    if endpoint.api != "messages":
         return f"{base}/models"
     # Its makers' own tools are given the address without the version, others with it. The
     # list comes in pages, of which the first can be long enough for all.

@@ -20,7 +20,7 @@ from ..keys import without_keys
 from .answer import Answer, Decoder, Reader
 from .faults import Asked, http_failure, is_unknown_model, with_names
 from .http import Response, Timeouts, send
-from .listing import fetch_models
+from .listing import Listing, fetch_models
 
 __all__ = ["Request", "exchange"]
 
@@ -33,8 +33,8 @@ class Request:
     ----------
     asked
         Who is asked for what, and at which URL.
-    models_url
-        Where the server lists its models.
+    listing
+        How to ask for the names of its models.
     body
         The JSON object.
     headers
@@ -46,7 +46,7 @@ class Request:
     """
 
     asked: Asked
-    models_url: str
+    listing: Listing
     headers: Mapping[str, str | SecretStr]
     body: Mapping[str, Any]
     secrets: tuple[SecretStr, ...] = ()
@@ -98,12 +98,7 @@ async def _refused(request: Request, response: Response, text: str) -> Failure:
     failure = http_failure(asked, response.status, response.headers, text)
     if asked.model and is_unknown_model(response.status, text):
         try:
-            listed = await fetch_models(
-                dataclasses.replace(asked, url=request.models_url),
-                headers=request.headers,
-                query=request.query,
-                secrets=request.secrets,
-            )
+            listed = await fetch_models(request.listing)
         except DispatchError:  # it lists nothing: the sentence does without names
             listed = []
         names = (model.name for model in listed)

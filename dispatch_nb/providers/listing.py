@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
@@ -13,20 +14,23 @@ from .faults import Asked, http_failure
 from .http import Timeouts, send
 from .model_list import ServedModel, read_models
 
-__all__ = ["LIST_TIMEOUTS", "fetch_models"]
+__all__ = ["Listing", "fetch_models"]
 
-LIST_TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, between=10.0, total=20.0)
+TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, between=10.0, total=20.0)
 
 
-async def fetch_models(
-    asked: Asked,
-    *,
-    headers: Mapping[str, str | SecretStr],
-    query: SecretStr | None = None,
-    secrets: tuple[SecretStr, ...] = (),
-    timeouts: Timeouts = LIST_TIMEOUTS,
-) -> list[ServedModel]:
-    """Return the models that the server at `asked.url` lists.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The question which models a server has: whom to ask, and with which key."""
+
+    asked: Asked
+    headers: Mapping[str, str | SecretStr]
+    query: SecretStr | None = None
+    secrets: tuple[SecretStr, ...] = ()
+
+
+async def fetch_models(listing: Listing) -> list[ServedModel]:
+    """Return the models that a server lists.
 
     Raises
     ------
@@ -35,7 +39,10 @@ async def fetch_models(
     ModelError
         If it answers with an error, or with something that is no list.
     """
-    async with send("GET", asked.url, headers=headers, query=query, timeouts=timeouts) as response:
+    asked, secrets = listing.asked, listing.secrets
+    async with send(
+        "GET", asked.url, headers=listing.headers, query=listing.query, timeouts=TIMEOUTS
+    ) as response:
         text = without_keys(await response.text(), secrets)
         if not 200 <= response.status < 300:
             failure = http_failure(asked, response.status, response.headers, text)
