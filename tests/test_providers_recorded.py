@@ -81,6 +81,9 @@ def test_a_recorded_error_answer_becomes_a_failure_in_its_own_words(
     assert " ".join(error.expected["message"].split())[:300] in failure.message
     assert failure.code == str(error.status)
     assert failure.retryable is error.expected["retryable"]
+    if "code" in error.expected:  # the captured ones tell only what they say
+        code = error.expected["type"] if error.expected["code"] is None else error.expected["code"]
+        assert failure.reason == str(code)
 
 
 def check(events: list[ProviderEvent], recording: Recording) -> None:

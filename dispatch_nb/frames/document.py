@@ -12,7 +12,7 @@ from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
 
 __all__ = ["FRAMES", "render"]
 
-FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE, MODELS)
+FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE)
 
 _INTRODUCTION = """\
 # Frames
@@ -60,7 +60,7 @@ def _section(spec: FrameSpec) -> str:
 
 def render() -> str:
     """Return the page."""
-    return "\n".join([_INTRODUCTION, *(_section(spec) for spec in FRAMES)])
+    return "\n".join([_INTRODUCTION, *(_section(spec) for spec in (*FRAMES, MODELS))])
 
 
 if __name__ == "__main__":
