@@ -107,6 +107,10 @@ API_DETAILS: Sequence[Any] = (
     {"signature": "c2ln", "model": "another"},
     {"signature": ""},
     {"redacted_thinking": "eA==", "model": "m"},
+    {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "eA=="},
+    {"type": "reasoning", "id": "rs_2", "summary": []},
+    {"field": "reasoning_content"},
+    {"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
     {},
     "opaque",
     None,
@@ -114,7 +118,7 @@ API_DETAILS: Sequence[Any] = (
 thoughts = build(ThinkingChunk, text=st.sampled_from(["", "hm", "so\n"]))
 details = st.builds(
     ChunkDetail,
-    provider=st.sampled_from(["anthropic", "anthropic", "openai-responses"]),
+    provider=st.sampled_from(["anthropic", "anthropic", "openai-responses", "openai"]),
     data=st.sampled_from(API_DETAILS),
 )
 

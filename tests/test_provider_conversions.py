@@ -13,6 +13,8 @@ from dispatch_nb.engine.contracts import AnswerSchema, ProviderOptions, Tool
 from dispatch_nb.providers import chat_request, messages_request
 from dispatch_nb.providers.chat_rules import chat_violations
 from dispatch_nb.providers.messages_body_rules import request_violations
+from dispatch_nb.providers.responses_request import responses_body
+from dispatch_nb.providers.responses_rules import responses_violations
 from dispatch_nb.tools import function_tool
 from dispatch_nb.transcript.reconcile import reconcile
 from dispatch_nb.wire.conversation import ChatMessage, ReasoningEffort, TextChunk, ToolCallChunk
@@ -66,6 +68,22 @@ def called_in_messages(body: Mapping[str, Any]) -> Iterator[str]:
         yield from (block["name"] for block in message["content"] if block["type"] == "tool_use")
 
 
+def said_in_responses(body: Mapping[str, Any], role: str) -> Iterator[str]:
+    for item in body["input"]:
+        if item.get("role") == role:
+            yield from (part["text"] for part in item["content"] if "text" in part)
+
+
+def called_in_responses(body: Mapping[str, Any]) -> Iterator[str]:
+    return (item["name"] for item in body["input"] if item.get("type") == "function_call")
+
+
+def responses_request(
+    messages: Sequence[ChatMessage], tools: Sequence[Tool], chosen: ProviderOptions
+) -> dict[str, Any]:
+    return responses_body("m", messages, tools, chosen)
+
+
 def messages_body(
     messages: Sequence[ChatMessage], tools: Sequence[Tool], chosen: ProviderOptions
 ) -> dict[str, Any]:
@@ -81,6 +99,12 @@ def chat_body(
 Request = Callable[[Sequence[ChatMessage], Sequence[Tool], ProviderOptions], dict[str, Any]]
 APIS: dict[str, tuple[Request, Any, Any, Any]] = {
     "chat": (chat_body, chat_violations, said_in_chat, called_in_chat),
+    "responses": (
+        responses_request,
+        responses_violations,
+        said_in_responses,
+        called_in_responses,
+    ),
     "messages": (messages_body, request_violations, said_in_messages, called_in_messages),
 }
 

@@ -7,6 +7,7 @@ conversation with a provider that does anything a provider may do.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from dispatch_nb.compose import open_conversation
 from dispatch_nb.conversation.local import LocalConversation
 from dispatch_nb.engine.contracts import (
+    Detail,
     Failure,
     Finish,
     ProviderEvent,
@@ -30,8 +32,12 @@ from dispatch_nb.engine.contracts import (
 )
 from dispatch_nb.engine.retry import BackoffRetry
 from dispatch_nb.errors import DispatchError, MessageError
+from dispatch_nb.providers import messages_request
 from dispatch_nb.providers.chat_request import convert_messages, request_body
 from dispatch_nb.providers.chat_rules import chat_violations
+from dispatch_nb.providers.messages_body_rules import request_violations
+from dispatch_nb.providers.responses_request import responses_body
+from dispatch_nb.providers.responses_rules import responses_violations
 from dispatch_nb.store import Store
 from dispatch_nb.transcript.reconcile import reconcile
 from dispatch_nb.wire.conversation import (
@@ -160,13 +166,19 @@ class Anything:
 
     def __init__(self, scripts: Sequence[Sequence[Any]]) -> None:
         self.scripts: Iterator[Sequence[Any]] = iter(scripts)
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
         self.acts: dict[str, Callable[[], object]] = {}
 
     async def stream(
         self, messages: Sequence[ChatMessage], tools: Sequence[Tool], options: ProviderOptions
     ) -> AsyncIterator[ProviderEvent]:
-        self.sent.append(request_body("m", messages, tools, options))
+        self.sent.append(
+            (
+                request_body("m", messages, tools, options, provider=self.id),
+                responses_body("m", messages, tools, options, provider=self.id),
+                messages_request.request_body("m", messages, tools, options, provider=self.id),
+            )
+        )
         for item in next(self.scripts, CLOSING):
             if isinstance(item, Exception):
                 raise item
@@ -180,6 +192,13 @@ provider_events = st.one_of(
     st.builds(TextDelta, texts),
     st.builds(ReasoningDelta, texts),
     st.builds(ToolCall, call_ids, names, inputs),
+    st.sampled_from(
+        [
+            Detail({"signature": "c2ln", "model": "m"}),
+            Detail({"redacted_thinking": "eA==", "model": "m"}, alone=True),
+            Detail({"type": "reasoning", "id": "r", "summary": [], "encrypted_content": "eA=="}),
+        ]
+    ),
     st.builds(ToolCall, call_ids, names, st.sampled_from([{"a": float("nan")}, 10**5_000])),
     st.sampled_from(
         ["steer", "stop", Failure("refused", code="400"), OSError("broke off"), Finish("odd")]
@@ -211,14 +230,27 @@ def test_every_request_of_a_conversation_that_goes_wrong_is_one_that_strict_serv
     for _ in range(turns):
         play(conversation, steered)
     assert len(provider.sent) >= turns
-    for body in provider.sent:
-        assert chat_violations(body) == []
-    for one, other in itertools.pairwise(provider.sent):
-        # What a server has cached stays valid: only the last message may have grown.
-        kept = one["messages"][:-1]
-        assert other["messages"][: len(kept)] == kept
+    for chat, responses, messages in provider.sent:
+        assert chat_violations(chat) == []
+        assert responses_violations(responses) == []
+        assert request_violations(messages) == []
+    for before, after in itertools.pairwise(provider.sent):
+        for one, other in zip(map(asked, before), map(asked, after), strict=True):
+            # What a server has cached stays valid: only the last message may have grown.
+            kept = one[:-1]
+            assert other[: len(kept)] == kept
     stored = reconcile([*store.messages(conversation.id), PROMPT])
     assert chat_violations({"messages": convert_messages(stored)}) == []
+
+
+def asked(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages of a request without the marks of what a server shall keep."""
+    found: list[dict[str, Any]] = json.loads(json.dumps(body.get("messages", body.get("input"))))
+    for message in found:
+        for part in message.get("content") or ():
+            if isinstance(part, dict):
+                part.pop("cache_control", None)
+    return found
 
 
 def play(conversation: LocalConversation, steered: list[Future[bool]]) -> None:

@@ -64,7 +64,8 @@ class _Input:
             if self._leads_nowhere and not led_to:
                 yield f"{self._leads_nowhere} is reasoning without the item it led to."
             self._leads_nowhere = where if last == "reasoning" else ""
-            if last not in ("function_call", "function_call_output"):
+            if last == "message" and item.get("role") != "assistant":
+                # A model's own words and thoughts may stand behind its calls.
                 yield from self._unanswered()
             yield from self._item(where, last, item)
             last = "assistant" if item.get("role") == "assistant" else last
