@@ -55,7 +55,7 @@ class ChunkReader:
         if not self._id or not self._model:
             self._id = self._id or _text(frame.get("id"))
             self._model = self._model or _text(frame.get("model"))
-        usage = frame.get("usage") or _mapping(frame.get("x_groq")).get("usage")
+        usage = frame.get("usage") or ("x_groq" in frame and _mapping(frame["x_groq"]).get("usage"))
         if usage and isinstance(usage, Mapping):
             self._usage = usage
         events: list[ProviderEvent] = []
@@ -116,10 +116,18 @@ class ChunkReader:
         else:
             # Some servers send the whole message beside the deltas: it must not count twice.
             delta = {} if self._has_deltas else _mapping(choice.get("message"))
+        content = delta.get("content")
+        if len(delta) > 1 or not isinstance(content, str):
+            self._read(delta, content, events)
+        elif content:  # what nearly every frame says
+            self._say(content, events)
+        if reason := _text(choice.get("finish_reason")):
+            self._finish = reason
+
+    def _read(self, delta: Mapping[str, Any], content: object, events: list[ProviderEvent]) -> None:
         if thought := self._thinking.read(delta):
             self._is_thinking = True
             events.append(ReasoningDelta(thought))
-        content = delta.get("content")
         if isinstance(content, str):
             if content:
                 self._say(content, events)
@@ -131,8 +139,6 @@ class ChunkReader:
             self._calls.add(fragments)
         elif function := delta.get("function_call"):
             self._calls.add_function(function)
-        if reason := _text(choice.get("finish_reason")):
-            self._finish = reason
 
     def _parts(self, content: list[Any], events: list[ProviderEvent]) -> None:
         for part in content:
@@ -148,6 +154,10 @@ class ChunkReader:
             self._is_thinking = False
             events += self._thinking.detail()
         events.append(TextDelta(text))
+
+
+def _is_error(frame: Mapping[str, Any]) -> bool:
+    return frame.get("object") == "error" or frame.get("type") == "error"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
