@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import socket
+import socketserver
 import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,3 +101,32 @@ def sse(*frames: Any) -> bytes:
 def delta(finish: str | None = None, **fields: Any) -> dict[str, Any]:
     """Return a chat completions frame with one choice."""
     return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]}
+
+
+@contextlib.contextmanager
+def speaking(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Hand every connection, once its request is read, to `talk`, then close it: bare bytes.
+
+    Yields the base URL; nothing stands between the bytes of `talk` and the client.
+    """
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            length = 0
+            while line := self.rfile.readline().strip():
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            self.rfile.read(length)
+            with contextlib.suppress(ConnectionError):
+                talk(self.request)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
