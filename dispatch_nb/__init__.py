@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import prices
 from .engine.contracts import DispatchPolicy, ToolContext, ToolOutcome
 from .errors import DispatchError
+from .framed import Frames
 from .library import Store
 from .providers.scripted import ScriptedProvider
 from .tools.function import function_tool
@@ -20,6 +21,7 @@ __all__ = [
     "Chat",
     "DispatchError",
     "DispatchPolicy",
+    "Frames",
     "ScriptedProvider",
     "Store",
     "ToolContext",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .compose import open_store
+from .framed import FrameSource, Part
 from .keys import hidden
 
 if TYPE_CHECKING:
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 
-class Store:
-    """A store of conversations, to read and to take up again.
+class Store(FrameSource):
+    """A store of conversations, to read as frames and to take up again.
 
     Parameters
     ----------
@@ -38,45 +40,13 @@ class Store:
         count = len(self._store.conversation_ids())
         return f"<Store {self._store.location}, {count} conversations>"
 
-    @property
-    def conversations(self) -> pd.DataFrame:
-        """The conversations, one row each."""
-        return self._frame("conversations")
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """The turns of all conversations, one row each."""
-        return self._frame("turns")
-
-    @property
-    def steps(self) -> pd.DataFrame:
-        """The steps of all conversations, one row for each model request."""
-        return self._frame("steps")
-
-    @property
-    def messages(self) -> pd.DataFrame:
-        """The messages of all conversations, one row each."""
-        return self._frame("messages")
-
-    @property
-    def chunks(self) -> pd.DataFrame:
-        """The committed chunks of all conversations, one row each."""
-        return self._frame("chunks")
-
-    @property
-    def tool_calls(self) -> pd.DataFrame:
-        """The tool calls of all conversations, one row each."""
-        return self._frame("tool_calls")
-
-    @property
-    def deltas(self) -> pd.DataFrame:
-        """The streams of all conversations, one row for each delta."""
-        return self._frame("deltas")
+    def _frame_parts(self) -> Sequence[Part]:
+        return [Part(self._store)]
 
     @property
     def usage(self) -> pd.DataFrame:
         """The tokens of all steps in long form, one row for each kind of token."""
-        return self._frame("usage")
+        return self.frame("usage")
 
     def chat(self, conversation_id: str, **settings: Any) -> Chat:
         """Open a conversation of this store as a widget.
@@ -102,9 +72,3 @@ class Store:
     def close(self) -> None:
         """Close the store; what is committed stays."""
         self._store.close()
-
-    def _frame(self, name: str) -> pd.DataFrame:
-        from . import frames
-
-        frame: pd.DataFrame = getattr(frames, f"{name}_frame")(self._store)
-        return frame

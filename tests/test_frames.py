@@ -15,8 +15,9 @@ import pytest
 from dispatch_nb import frames
 from dispatch_nb.errors import FrameError
 from dispatch_nb.frames.columns import FrameSpec
-from dispatch_nb.frames.document import FRAMES, render
+from dispatch_nb.frames.document import render
 from dispatch_nb.frames.log_columns import CHUNKS
+from dispatch_nb.frames.request import FRAMES
 from dispatch_nb.store import ChunkSide, Store
 from dispatch_nb.transcript.live import live_from_history
 from dispatch_nb.transcript.selectors import select_chunks, select_messages

@@ -26,8 +26,10 @@ ARROWS: dict[str, set[str]] = {
     "tools": {"engine.contracts", "wire"},
     "store": {"transcript", "wire"},
     # `store.rows` is what the store's contract consists of: plain rows, no database.
-    "conversation": {"engine", "store.rows", "transcript", "wire"},
+    "conversation": {"engine", "framed", "store.rows", "transcript", "wire"},
     "frames": {"store", "transcript", "wire"},
+    # Reads a store, a conversation or a turn as frames, and imports pandas only then.
+    "framed": {"frames", "transcript"},
     "settings": {"engine.contracts", "keys", "wire.conversation"},
     "compose": {
         "conversation",
@@ -45,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
         "conversation",
         "engine.contracts",
         "engine.usage",
-        "frames",
+        "framed",
         "keys",
         "loop",
         "store.rows",
@@ -53,11 +55,12 @@ ARROWS: dict[str, set[str]] = {
         "wire",
     },
     "catalog": {"frames", "keys", "loop", "prices", "providers"},
-    "library": {"compose", "frames", "keys", "store", "widget"},
+    "library": {"compose", "framed", "keys", "store", "widget"},
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
     "__init__": {
         "catalog",
         "engine.contracts",
+        "framed",
         "library",
         "prices",
         "providers.scripted",
@@ -88,7 +91,7 @@ HOMES: dict[str, set[str]] = {
     "genai_prices": {"prices"},
     "httpx": {"providers"},
     "numpy": {"frames"},
-    "pandas": {"catalog", "frames", "library", "widget", "cli"},
+    "pandas": {"catalog", "frames", "framed", "library", "widget", "cli"},
     "sqlalchemy": {"frames", "store"},
     "traitlets": {"widget"},
 }

@@ -14,6 +14,7 @@ import pytest
 from dispatch_nb.conversation.turn import Turn
 from dispatch_nb.engine.contracts import Finish, TextDelta
 from dispatch_nb.errors import DispatchError, StoreError
+from dispatch_nb.framed import Part
 from dispatch_nb.store.rows import EventRow
 from tests.conversation_parts import Listener, Scripted, opened, texts
 
@@ -46,7 +47,12 @@ def test_a_failed_turn_that_was_awaited_for_long_leaves_no_unread_failure(path, 
     conversation = opened(Scripted([]), path)
 
     async def cell() -> None:
-        turn = Turn("t", stop=conversation.stop, steer=conversation.steer)
+        turn = Turn(
+            "t",
+            stop=conversation.stop,
+            steer=conversation.steer,
+            part=lambda turn_id: Part(conversation.store, conversation.id, turn_id),
+        )
         waiting = asyncio.ensure_future(turn)
         await asyncio.sleep(0.35)
         turn._end(StoreError("the disk is full"))

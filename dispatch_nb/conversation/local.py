@@ -20,6 +20,7 @@ from ..errors import (
     StoreError,
     TurnActiveError,
 )
+from ..framed import Part
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.extensions import TurnRefusedEvent
@@ -369,6 +370,7 @@ class LocalConversation(StoredConversation):
             turn_id,
             stop=lambda: self._stop(turn_id),
             steer=self.steer,
+            part=lambda turn_id: Part(self.store, self.id, turn_id, self.live),
             output=request.output,
         )
 

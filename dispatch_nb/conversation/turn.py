@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import MISSING
 
 from ..errors import DispatchError, OutputError, TurnFailedError
+from ..framed import FrameSource, Part
 from ..wire import events as e
 from ..wire.conversation import Usage
 from ..wire.extensions import LiveEvent
@@ -26,7 +27,7 @@ TICK_S = 0.1
 LAST_WORDS_S = 2.0
 
 
-class Turn:
+class Turn(FrameSource):
     """A running or finished turn; safe to use from any thread and any loop.
 
     ``await turn`` and ``turn.result()`` return the turn itself once it is sealed. An
@@ -39,6 +40,8 @@ class Turn:
         The id its events carry.
     stop, steer
         What the handle's methods of the same names do.
+    part
+        Where the rows of the turn with this id are.
     output
         The form that was asked for, if one was.
     """
@@ -49,9 +52,11 @@ class Turn:
         *,
         stop: Callable[[], bool],
         steer: Callable[[str], Future[bool]],
+        part: Callable[[str], Part],
         output: OutputForm | None = None,
     ) -> None:
         self.id = turn_id
+        self._part = part
         self._output = output
         self._stop = stop
         self._steer = steer
@@ -68,6 +73,9 @@ class Turn:
         """Return a line that says how the turn stands."""
         state = "running" if not self.done else (self.finish_reason or "failed")
         return f"<Turn {self.id} {state}>"
+
+    def _frame_parts(self) -> Sequence[Part]:
+        return [self._part(self.id)]
 
     @property
     def done(self) -> bool:

@@ -5,13 +5,17 @@ Join keys: `conversation_id`, `turn_id`, `step_id`, then `seq` or `tool_call_id`
 
 from .delta_frame import deltas_frame
 from .log_frames import chunks_frame, messages_frame, tool_calls_frame
+from .request import FRAMES, Filters, read_frame
 from .run_frames import conversations_frame, steps_frame, turns_frame, usage_frame
 
 __all__ = [
+    "FRAMES",
+    "Filters",
     "chunks_frame",
     "conversations_frame",
     "deltas_frame",
     "messages_frame",
+    "read_frame",
     "steps_frame",
     "tool_calls_frame",
     "turns_frame",

@@ -48,7 +48,7 @@ def _from_series(values: Series, dtype: ColumnType) -> Series:
     if isinstance(dtype, tuple):
         return pd.Series(_from_values(values.astype("object").tolist(), dtype))
     name: Any = dtype
-    return values.astype(name)
+    return values.astype(name).reset_index(drop=True)
 
 
 def _from_values(values: Sequence[Any], dtype: ColumnType) -> Any:

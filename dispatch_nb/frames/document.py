@@ -6,13 +6,10 @@ import sys
 from inspect import getdoc
 
 from .columns import Column, FrameSpec
-from .log_columns import CHUNKS, DELTAS, MESSAGES, TOOL_CALLS
 from .model_columns import MODELS
-from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
+from .request import FRAMES
 
-__all__ = ["FRAMES", "render"]
-
-FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE)
+__all__ = ["render"]
 
 _INTRODUCTION = """\
 # Frames

@@ -99,5 +99,5 @@ def otel_names(frame: str, columns: Sequence[str]) -> dict[str, str]:
     columns
         The columns it has.
     """
-    names = _NAMES[frame]
+    names = _NAMES.get(frame, {})
     return {column: names[column] for column in columns if column in names}

@@ -15,6 +15,7 @@ from ..conversation.turn import Turn
 from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
 from ..errors import WireError
+from ..framed import FrameSource, Part
 from ..keys import as_key
 from ..loop import turn_loop
 from ..store.rows import EventRow
@@ -46,7 +47,7 @@ _STATE = (
 )
 
 
-class Chat(anywidget.AnyWidget):
+class Chat(FrameSource, anywidget.AnyWidget):
     """A conversation: show it in a cell, talk to it, read it as DataFrames.
 
     Parameters
@@ -260,35 +261,9 @@ class Chat(anywidget.AnyWidget):
         """The transcript as it stands, the value that the views show; immutable."""
         return self._conversation.live
 
-    @property
-    def chunks(self) -> pd.DataFrame:
-        """The chunks, one row each; the running step's have no `seq` yet."""
-        return self._frame("chunks", live=True)
-
-    @property
-    def messages(self) -> pd.DataFrame:
-        """The messages, one row each."""
-        return self._frame("messages", live=True)
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """The turns, one row each."""
-        return self._frame("turns")
-
-    @property
-    def steps(self) -> pd.DataFrame:
-        """The steps, one row for each model request."""
-        return self._frame("steps")
-
-    @property
-    def tool_calls(self) -> pd.DataFrame:
-        """The tool calls, one row each."""
-        return self._frame("tool_calls")
-
-    @property
-    def deltas(self) -> pd.DataFrame:
-        """The stream itself, one row for each delta with its arrival time."""
-        return self._frame("deltas")
+    def _frame_parts(self) -> Sequence[Part]:
+        conversation = self._conversation
+        return [Part(conversation.store, conversation.id, live=conversation.live)]
 
     def close(self) -> None:
         """Take the widget away; a running turn goes on and is stored.
@@ -317,7 +292,7 @@ class Chat(anywidget.AnyWidget):
         if reported:
             self.set_trait("totals", self._used.to_wire())
         if committed and self._usage_is_looked_at():
-            self.set_trait("usage", self._frame("usage"))
+            self.set_trait("usage", self.frame("usage"))
         if any(isinstance(row.event, TurnSealedEvent) for row in rows):
             self._save()
 
@@ -339,7 +314,7 @@ class Chat(anywidget.AnyWidget):
 
     @traitlets.default("usage")
     def _default_usage(self) -> pd.DataFrame:
-        return self._frame("usage")
+        return self.frame("usage")
 
     def _count(self) -> None:
         self._used = Usage(input_tokens=0, output_tokens=0)
@@ -351,15 +326,6 @@ class Chat(anywidget.AnyWidget):
     def _usage_is_looked_at(self) -> bool:
         # A frame costs a read; nobody has asked for one until the trait has a value.
         return "usage" in self._trait_values or bool(self._trait_notifiers.get("usage"))
-
-    def _frame(self, name: str, *, live: bool = False) -> pd.DataFrame:
-        from .. import frames
-
-        conversation = self._conversation
-        build = getattr(frames, f"{name}_frame")
-        state = {"live": conversation.live} if live else {}
-        frame: pd.DataFrame = build(conversation.store, conversation.id, **state)
-        return frame
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         self._views.heard()
