@@ -208,6 +208,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"messages": [user(image(media_type="image/bmp"))]},
         "media_type must be one of",
     ),
+    "an image that is not what it says": (
+        {"messages": [user(image(media_type="image/png"))]},
+        "is not an image of the type image/png",
+    ),
     "an image that is not base64": ({"messages": [user(image(data="%%"))]}, "base64 text"),
     "an image with a data URL as its address": (
         {
