@@ -6,14 +6,16 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import node_env
 from common import VENV_PYTHON, TaskError, run, say
 
-NO_RECORDINGS = "recorded streams: not run"
-"""What a skipped test says, and the last line before the counts, where none are at hand."""
+NOT_RUN = ("llama-server: not run", "recorded streams: not run")
+"""What skipped tests begin to say where what they need is not at hand; told before the counts."""
+
+BUILD_LLAMA = "python tests/servers/build_llama.py"
 
 
 class CheckFailedError(TaskError):
@@ -35,7 +37,7 @@ class Totals:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    has_recordings: bool = True
+    not_run: set[str] = field(default_factory=set)
 
     def add(self, report: Path) -> None:
         """Add the counts of one JUnit report; a check that runs no tests leaves none."""
@@ -43,7 +45,8 @@ class Totals:
             return
         for case in ElementTree.parse(report).getroot().iter("testcase"):
             for skip in case.iter("skipped"):
-                self.has_recordings &= NO_RECORDINGS not in skip.get("message", "")
+                said = skip.get("message", "")
+                self.not_run |= {what for what in NOT_RUN if what in said}
             outcomes = {child.tag for child in case}
             if outcomes & {"failure", "error"}:
                 self.failed += 1
@@ -123,8 +126,9 @@ def run_all(checks: Iterable[Check]) -> None:
             say(f"{seconds:7.1f}  {name}")
         if totals.skipped:
             say(f"{totals.skipped} skipped")
-        if not totals.has_recordings:
-            say(NO_RECORDINGS)
+        for what in NOT_RUN:
+            if what in totals.not_run:
+                say(f"{what} (build it with `{BUILD_LLAMA}`)" if what is NOT_RUN[0] else what)
         if totals != Totals():
             say(f"{totals.passed} passed, {totals.failed} failed")
 

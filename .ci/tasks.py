@@ -19,7 +19,7 @@ import demo
 import lock
 import node_env
 import python_env
-from common import TaskError, say
+from common import VENV_PYTHON, TaskError, run, say
 
 
 def _setup() -> None:
@@ -50,6 +50,11 @@ def _test() -> None:
 
 def _test_all() -> None:
     os.environ["DISPATCH_NB_PROOF"] = "full"
+    _setup()
+    try:
+        run([VENV_PYTHON, *checks.BUILD_LLAMA.split()[1:]])
+    except TaskError as problem:
+        say(f"{problem} The tests that need llama-server will not run.")
     _test()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.recorded import NOT_RUN, folder
+from tests.servers import llama
 
 # Wall clock decides nothing: a busy machine must not fail a property. The same examples
 # every time, unless the full proof is asked for.
@@ -31,8 +32,10 @@ def anyio_backend() -> str:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say last of all, before the totals, that recordings were asked for and not found."""
+    """Say last of all, before the totals, which servers and recordings were not at hand."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
+    if any(llama.NOT_RUN in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(llama.NOT_RUN)
     if folder() is None and any(NOT_RUN in str(report.longrepr) for report in skipped):
         terminalreporter.write_line(NOT_RUN)

@@ -80,7 +80,11 @@ def test_a_tool_turn_becomes_items_in_the_order_they_were_made() -> None:
     assert sent["input"] == [
         {"role": "user", "content": [{"type": "input_text", "text": "add"}]},
         ITEM | {"id": "rs_0"},
-        {"role": "assistant", "content": [{"type": "output_text", "text": "One moment"}]},
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "One moment"}],
+        },
         ITEM,
         {"type": "function_call", "call_id": "c1", "name": "add", "arguments": arguments},
         {"type": "function_call", "call_id": "c2", "name": "add", "arguments": arguments},
@@ -207,7 +211,11 @@ def test_a_name_with_this_prefix_asks_this_api(monkeypatch: pytest.MonkeyPatch) 
 MESSAGE = {"role": "user", "content": "hi"}
 CALL = {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "3"}
-ANSWER = {"role": "assistant", "content": [{"type": "output_text", "text": "yes"}]}
+ANSWER = {
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "output_text", "text": "yes"}],
+}
 
 
 @pytest.mark.parametrize(

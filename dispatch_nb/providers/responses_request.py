@@ -147,7 +147,10 @@ def _assistant(
 
 def _said(text: str) -> list[dict[str, Any]]:
     content = [{"type": "output_text", "text": text}]
-    return [{"role": "assistant", "content": content}] if text.strip() else []
+    if not text.strip():
+        return []
+    # Some servers know an item by its type alone.
+    return [{"type": "message", "role": "assistant", "content": content}]
 
 
 def _reasoning(detail: ChunkDetail | None, provider: str) -> dict[str, Any] | None:

@@ -41,11 +41,6 @@ class Llama:
         found: list[dict[str, Any]] = self.get("/slots")
         return found
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether it works on any answer."""
-        return any(slot["is_processing"] for slot in self.slots())
-
     def get(self, path: str) -> Any:
         """Return the JSON behind a path."""
         return self._ask(urllib.request.Request(f"{self.address}{path}"))
