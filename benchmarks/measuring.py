@@ -31,7 +31,7 @@ __all__ = [
 
 # Not the migrations, nor the compaction: it comes after the seal, beside the stream.
 _WRITES = re.compile(
-    r"(INSERT INTO|UPDATE) (conversations|turns|steps|chunks|tool_calls|events)\b|WITH ends"
+    r"(INSERT INTO|UPDATE) (conversations|turns|steps|chunks|tool_calls|events|queued_texts)\b"
 )
 
 BUSY_CORES = 0.3

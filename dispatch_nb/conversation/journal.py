@@ -144,6 +144,10 @@ class Journal:
         self._shown_n = self._next_n - 1
         self._failure = None
 
+    def follow(self, n: int) -> None:
+        """Go on after event `n`, which another process has written."""
+        self._next_n, self._shown_n = n + 1, n
+
     def _end(self) -> int:
         return self._store.last_n(self._conversation_id) + 1
 

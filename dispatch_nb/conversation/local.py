@@ -25,6 +25,7 @@ from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.extensions import TurnRefusedEvent
 from .audience import Audience
+from .following import Seen, follow
 from .log import RUNS_ELSEWHERE, ConversationLog
 from .message import UNTITLED, checked_message, title_of
 from .port import ConversationStatus, Subscriber
@@ -37,7 +38,7 @@ from .turn_settings import ResolvedModel, TurnSettings
 
 if TYPE_CHECKING:
     from ..loop import TurnLoop
-    from ..store import Store
+    from ..store import Change, Store
 
 __all__ = ["LocalConversation"]
 
@@ -101,6 +102,7 @@ class LocalConversation(StoredConversation):
             report=self._report,
         )
         self.title = store.conversation(conversation_id).title or UNTITLED
+        follow(self, loop)
 
     def configure(
         self, model: str, resolve_model: Callable[[], ResolvedModel], settings: TurnSettings
@@ -266,6 +268,49 @@ class LocalConversation(StoredConversation):
     def position(self) -> tuple[LiveState, int]:
         """Return the transcript and the number of the next event, as one moment."""
         return self._loop.call(lambda: (self._log.live, self._log.next_n))
+
+    @property
+    def seen(self) -> Seen | None:
+        """What it has seen; None while it is this process that writes, or none will."""
+        if self._active is not None or self._closed:
+            return None
+        return Seen(self._log.next_n - 1, self.queue.revision)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether a turn that another process runs has no end yet."""
+        return self._active is None and self._log.open_elsewhere
+
+    def take_change(self, change: Change) -> None:
+        """Show what another process has done here (called on the turn loop)."""
+        before = self.title, self.notice
+        self.title = change.title or UNTITLED
+        self._log.follow(change.rows)
+        self.queue.look(change.queued, runs_elsewhere=self.runs_elsewhere)
+        if self.runs_elsewhere:
+            self.notice = RUNS_ELSEWHERE
+        elif self.notice == RUNS_ELSEWHERE:
+            self.notice = ""
+        if before != (self.title, self.notice):
+            self._tell_status()
+
+    def take_over(self) -> None:
+        """Close a turn whose process has died (called on the turn loop)."""
+        try:
+            if self._active is None and not self._closed and self.queue.lease.hold():
+                try:
+                    self.notice = ""
+                    self._catch_up()
+                finally:
+                    self.queue.lease.let_go()
+                self._tell_status()
+        except StoreError as error:
+            self._report(str(error))
+
+    def lose_sight(self, error: StoreError) -> None:
+        """Say that what others do is not seen any more (called on the turn loop)."""
+        if not self.store.closed:
+            self._report(str(error))
 
     async def _refuse(self, event: TurnRefusedEvent) -> None:
         """Log that a message was not taken, if nobody else is writing the log."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, fold_live, live_from_history
+from ..wire.events import TurnSealedEvent, UserMessageEvent
+from ..wire.extensions import ChunksCommittedEvent
 from .journal import Journal
 from .lease import SharedLease
 from .recovery import recover
@@ -45,7 +47,12 @@ class ConversationLog:
     ----------
     live
         The transcript after every event before number `next_n`.
+    open_elsewhere
+        Whether another process has begun a turn that has no end yet.
     """
+
+    live: LiveState
+    next_n: int
 
     def __init__(
         self,
@@ -72,12 +79,21 @@ class ConversationLog:
 
     def catch_up(self) -> bool:
         """Go on from the end of the log; true if another process or a failure moved it."""
-        if self._recovered and not self.journal.lags:
+        if self._recovered and not self.journal.lags and not self.open_elsewhere:
             return False
         self._recover()
         self._load()
         self.journal.reopen()
         return True
+
+    def follow(self, rows: Sequence[EventRow]) -> None:
+        """Take events that another process has written; those that are known are passed over."""
+        fresh = [row for row in rows if row.n >= self.next_n]
+        if fresh and fresh[0].n == self.next_n:
+            self._publish(fresh)
+            self.open_elsewhere = self._is_open
+            self._recovered = not self._is_open
+            self.journal.follow(fresh[-1].n)
 
     def compact(self) -> None:
         """Compress the turns that are sealed; does not wait for it."""
@@ -96,16 +112,30 @@ class ConversationLog:
             self._lease.let_go()
 
     def _load(self) -> None:
-        self.live: LiveState = live_from_history(self._store.history(self._id).chunks)
-        self.next_n = self._store.last_n(self._id) + 1
+        chunks, rows, last_n = self._store.standing(self._id)
+        committed = (r.event.first_seq for r in rows if isinstance(r.event, ChunksCommittedEvent))
+        # What an open turn has stored comes with its events, which show what it has not, too.
+        begun_seq = next(committed, len(chunks) + 1)
+        self.live = live_from_history(chunks[: begun_seq - 1])
+        self._is_open = False
+        self._fold(rows)
+        self.open_elsewhere = self._is_open
+        self.next_n = last_n + 1
 
     def _publish(self, rows: Sequence[EventRow]) -> None:
+        self._fold(rows)
+        self.next_n = rows[-1].n + 1
+        self._shown(rows)
+
+    def _fold(self, rows: Sequence[EventRow]) -> None:
         state = self.live
         for row in rows:
             state = fold_live(state, row.event)
+            if isinstance(row.event, UserMessageEvent):
+                self._is_open = True
+            elif isinstance(row.event, TurnSealedEvent):
+                self._is_open = False
         self.live = state
-        self.next_n = rows[-1].n + 1
-        self._shown(rows)
 
     def _compacted(self, done: Future[int]) -> None:
         error = done.exception()

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError, TurnActiveError
@@ -84,6 +86,8 @@ class TextQueue:
     ----------
     lease
         The claim to the conversation. When it is taken anew, the queue is read again.
+    revision
+        A number that is another one after every change.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class TextQueue:
         self._adding: list[Queued] = []
         self._waiting: list[Queued] = []
         self._kept: list[Queued] = []
+        self.revision = 0
         self.lease = SharedLease(store, conversation_id, taken=self._take_over)
 
     @property
@@ -248,12 +253,19 @@ class TextQueue:
         if self.lease.is_held:
             self.give_back(self.take())
 
-    def look(self, rows: Sequence[QueuedRow]) -> None:
-        """Show what is queued by another process; nothing happens if it is ours to say."""
+    def look(self, rows: Sequence[QueuedRow], *, runs_elsewhere: bool) -> None:
+        """Show what is stored; nothing happens if it is ours to say.
+
+        Parameters
+        ----------
+        runs_elsewhere
+            Whether another process runs a turn that a text may wait for.
+        """
         with self._change():
             if not self.lease.is_held:
-                self._kept = [_entry(row) for row in rows if row.is_kept]
-                self._waiting = [_entry(row) for row in rows if not row.is_kept]
+                waits = [runs_elsewhere and not row.is_kept for row in rows]
+                self._waiting = [_entry(row) for row in compress(rows, waits)]
+                self._kept = [_entry(row) for row in compress(rows, map(not_, waits))]
 
     def _take_over(self) -> None:
         """Read what is stored. No turn runs that any of it could wait for: all is kept."""
@@ -302,6 +314,7 @@ class TextQueue:
                 yield
             finally:
                 changed = self.texts != before
+                self.revision += changed
         if changed:
             self._changed()
 

@@ -1,5 +1,6 @@
 """Where conversations live: SQLite by default, PostgreSQL by URL."""
 
+from .changes import Change
 from .rows import (
     ChunkSide,
     CommitStamp,
@@ -13,6 +14,7 @@ from .rows import (
 from .store import Store
 
 __all__ = [
+    "Change",
     "ChunkSide",
     "CommitStamp",
     "ConversationRow",

@@ -16,6 +16,7 @@ from ..errors import StoreError
 from .checkpoints import LOG_LIMIT_PAGES, Checkpoints
 from .failures import store_error
 from .paths import Place
+from .versions import Versions
 
 __all__ = ["LOCK_WAIT_S", "Database"]
 
@@ -40,6 +41,7 @@ class Database:
         self._closed = False
         self._checkpoints: Checkpoints | None = None
         self._writer: sa.Connection | None = None
+        self._versions: Versions | None = None
         with self.sentences():
             if self.is_server:
                 self._writing = _server_engine(place)
@@ -51,6 +53,7 @@ class Database:
                 self._reading = _sqlite_engine(place.url, "read")
                 self._writing = _sqlite_engine(place.url, "write")
                 self._checkpoints = Checkpoints(place.path)
+                self._versions = Versions(place.path)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -79,6 +82,19 @@ class Database:
             self._checkpoints.committed()
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes can open the same database."""
+        return self.is_server or self._versions is not None
+
+    def version(self) -> int:
+        """Return a number that is another one after every commit."""
+        if self._versions is None:
+            # A server has no such number: every look is worth one.
+            return time.monotonic_ns()
+        with self.sentences():
+            return self._versions.read()
+
+    @property
     def on_own_thread(self) -> bool:
         """Whether the caller is a thread that `close` waits for."""
         return self._checkpoints is not None and self._checkpoints.on_own_thread
@@ -89,6 +105,8 @@ class Database:
             self._checkpoints.close()
         with self._guard:
             self._closed = True
+            if self._versions is not None:
+                self._versions.close()
             if self._writer is not None:
                 self._writer.close()
             self._reading.dispose()
@@ -105,7 +123,7 @@ class Database:
             raise StoreError(f"The store {self.location} is closed. Open it again to use it.")
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             raise store_error(error, self.location) from error
 
 

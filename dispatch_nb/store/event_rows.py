@@ -52,8 +52,7 @@ def _fields(names: Sequence[str]) -> str:
 _INSERT_ALL = (
     f"INSERT INTO events ({', '.join(_COLUMNS)}) SELECT {_fields(_COLUMNS)} FROM json_each(?)"
 )
-_MOVE_ALL = f"""
-    UPDATE conversations SET last_n = ends.new_end, updated_us = ends.at_us
+_MOVE_ALL = f"""UPDATE conversations SET last_n = ends.new_end, updated_us = ends.at_us
     FROM (SELECT {_fields(NewEnd._fields)} FROM json_each(?)) AS ends
     WHERE conversation_id = ends.id AND last_n = ends.old_end
 """

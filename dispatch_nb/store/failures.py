@@ -29,13 +29,15 @@ _SENTENCES = {
 }
 
 
-def store_error(error: sa.exc.SQLAlchemyError | OSError, location: str) -> StoreError:
+def store_error(
+    error: sa.exc.SQLAlchemyError | sqlite3.Error | OSError, location: str
+) -> StoreError:
     """Return the error to raise in place of a database's own.
 
     Parameters
     ----------
     error
-        What SQLAlchemy or the operating system raised.
+        What SQLAlchemy, SQLite or the operating system raised.
     location
         How the person knows the store: its path or address.
     """

@@ -57,9 +57,9 @@ def drop_queued(connection: sa.Connection, conversation_id: str, queued_ids: Seq
         )
 
 
-def read_queued(connection: sa.Connection, conversation_id: str) -> list[QueuedRow]:
-    """Return the texts of a conversation, in the order in which they were typed."""
-    mine = _queued.c.conversation_id == conversation_id
+def read_queued(connection: sa.Connection, *conversation_ids: str) -> list[QueuedRow]:
+    """Return the texts of conversations, each one's in the order in which they were typed."""
+    mine = _queued.c.conversation_id.in_(conversation_ids)
     rows = connection.execute(sa.select(*_columns).where(mine).order_by(_queued.c.position))
     return [QueuedRow(*row) for row in rows]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from ..wire.conversation import ChatMessage, ConversationHistoryResponse, TurnMetrics
+from ..wire.conversation import ChatMessage, ConversationHistoryResponse, StoredChunk, TurnMetrics
 from . import reads
+from .changes import Change, read_changes
 from .database import Database
 from .event_log import read_open_turns
 from .images import read_images
@@ -105,6 +106,35 @@ class ReadableStore:
         """Return images by the SHA-256 of their bytes; what is not there is left out."""
         with self.connect() as connection:
             return read_images(connection, digests)
+
+    def standing(self, conversation_id: str) -> tuple[list[StoredChunk], list[EventRow], int]:
+        """Return all chunks, the events of turns without an end, and the last event's number.
+
+        All of it is read at one moment.
+        """
+        with self.connect() as connection:
+            rows = [
+                row
+                for turn_id in read_open_turns(connection, conversation_id)
+                for row in reads.events(connection, conversation_id, 0, turn_id)
+            ]
+            chunks = reads.history(connection, conversation_id, 0, None, None).chunks
+            last_n = reads.conversation(connection, conversation_id, self.location).last_n
+        return chunks, rows, last_n
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can write here."""
+        return self._database.is_shared
+
+    def version(self) -> int:
+        """Return a number that is another one after every commit, by whomever; in no time."""
+        return self._database.version()
+
+    def changes(self, seen: Mapping[str, int]) -> list[Change]:
+        """Return how conversations stand, with their events after the numbers in `seen`."""
+        with self.connect() as connection:
+            return read_changes(connection, seen)
 
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""
