@@ -67,6 +67,8 @@ def run_case(browser: Browser, lab: Lab, case: Case) -> Result:
         f"import importlib; peer = importlib.import_module({module!r})\n"
         f"from stream_peers.pace import payload; tokens = payload({case.tokens})"
     ]
+    if case.peer in ("outbox", "whole"):
+        cells.append("peer.warm()")
     spread = case.history if case.peer == "markdown" else 0
     cells += [f"peer.show({OUTPUTS_A_CELL})"] * (spread // OUTPUTS_A_CELL)
     cells.append(f"peer.show({case.history - spread})")

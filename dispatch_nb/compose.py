@@ -9,7 +9,7 @@ import difflib
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from time import time_ns
 from typing import Any
@@ -41,9 +41,11 @@ from .tools.function import function_tool
 __all__ = [
     "DEFAULT_MODEL",
     "as_tools",
+    "change_settings",
     "open_conversation",
     "open_store",
     "resolve_provider",
+    "settings_of",
     "turn_request",
 ]
 
@@ -221,6 +223,44 @@ def open_conversation(
             conversation.configure(prepared.name, prepared.resolve, prepared.turn)
         _settings[conversation] = settings
         return conversation
+
+
+def settings_of(conversation: LocalConversation) -> Settings:
+    """Return what was chosen for an open conversation."""
+    return _settings[conversation]
+
+
+def change_settings(conversation: LocalConversation, **choices: Any) -> None:
+    """Choose anew what the next turns of an open conversation are run with.
+
+    Parameters
+    ----------
+    **choices
+        Fields of `Settings`; one that is None goes back to its default, one that is
+        absent stays. A None for the model keeps the model.
+
+    Raises
+    ------
+    ModelError, ToolError, SettingError, StoreError
+        Then nothing has changed.
+    """
+    choices = hidden(choices)
+    unknown = choices.keys() - {each.name for each in fields(Settings)}
+    if unknown:
+        raise SettingError(
+            f"{', '.join(sorted(unknown))}: no such setting. A conversation has "
+            f"{', '.join(each.name for each in fields(Settings))}."
+        )
+    with _open_lock:
+        kept = replace(
+            _settings[conversation], **{name: None for name in choices if name != "model"}
+        )
+        settings = Settings(**choices).over(kept)
+        row = conversation.store.conversation(conversation.id)
+        prepared = _prepare(settings, row)
+        _kept(conversation.store, row, conversation.id, prepared)
+        conversation.configure(prepared.name, prepared.resolve, prepared.turn)
+        _settings[conversation] = settings
 
 
 def turn_request(images: object = (), output: Any = None, **options: Any) -> TurnRequest:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
 
 from pydantic import SecretStr
@@ -158,14 +158,20 @@ class Settings(RequestOptions):
         )
 
     def over(self, earlier: Settings) -> Settings:
-        """Return these choices, and the earlier ones where nothing was chosen."""
-        chosen = {
-            field.name: getattr(self, field.name)
-            if getattr(self, field.name) is not None
-            else getattr(earlier, field.name)
-            for field in fields(self)
-        }
-        return Settings(**chosen)
+        """Return these choices, and the earlier ones where nothing was chosen.
+
+        An address and a key belong to the provider they were given for: a model of another
+        provider does not inherit them.
+        """
+        names = [each.name for each in fields(self)]
+        if self.model is not None and _provider_of(self.model) != _provider_of(earlier.model):
+            names = [name for name in names if name not in ("base_url", "api_key")]
+        inherited = {name: getattr(earlier, name) for name in names if getattr(self, name) is None}
+        return replace(self, **inherited)
+
+
+def _provider_of(model: str | Provider | None) -> object:
+    return model.partition(":")[0] if isinstance(model, str) else model
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -13,13 +13,14 @@ import traitlets
 from dispatch_nb.loop import turn_loop
 from dispatch_nb.store.rows import EventRow
 from dispatch_nb.transcript.live import LiveState, fold_live, live_from_history
-from dispatch_nb.widget.assets import load_bundle
+from dispatch_nb.widget.assets import load_bundle, read_typesetter
 from dispatch_nb.widget.outbox import Outbox
 from dispatch_nb.widget.view_context import ViewContext
 from dispatch_nb.wire.base import WireModel
 from dispatch_nb.wire.conversation import StoredChunk, TextChunk
-from dispatch_nb.wire.events import TextDeltaEvent, TurnStartEvent
+from dispatch_nb.wire.events import TextDeltaEvent, TurnStartEvent, UserMessageEvent
 from dispatch_nb.wire.extensions import LiveEvent
+from dispatch_nb.wire.view import FileMessage
 
 from .pace import HISTORY_TEXT, due
 
@@ -41,15 +42,15 @@ class Replay(anywidget.AnyWidget):
     totals = traitlets.Dict().tag(sync=True)
     saved = traitlets.Dict(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, history: int) -> None:
-        super().__init__(last_seq=history)
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__(last_seq=len(texts))
         self._live: LiveState = live_from_history(
             StoredChunk(
                 seq=number + 1,
                 role="assistant" if number % 2 else "user",
-                chunk=TextChunk(text=HISTORY_TEXT.format(number)),
+                chunk=TextChunk(text=text),
             )
-            for number in range(history)
+            for number, text in enumerate(texts)
         )
         self._n = 0
         self._views = ViewContext(
@@ -78,6 +79,8 @@ class Replay(anywidget.AnyWidget):
             turn_loop().post(self._outbox.painted, content["upto"])
         elif content["type"] in ("ready", "resync"):
             turn_loop().post(self._outbox.snapshot)
+        elif content["type"] == "fetch":
+            self._tell(FileMessage(name=content["name"], text=read_typesetter()))
 
 
 shown: list[Replay] = []
@@ -85,8 +88,13 @@ shown: list[Replay] = []
 
 def show(history: int) -> Replay:
     """Return the widget with its earlier messages."""
-    shown[:] = [Replay(history)]
+    shown[:] = [Replay([HISTORY_TEXT.format(number) for number in range(history)])]
     return shown[0]
+
+
+def warm() -> Replay:
+    """Return a chat with a formula: its page has the typesetter from then on."""
+    return Replay(["How large?", "$\\pi r^2$"])
 
 
 async def stream(tokens: Sequence[str], rate: float) -> tuple[float, float]:
@@ -95,6 +103,7 @@ async def stream(tokens: Sequence[str], rate: float) -> tuple[float, float]:
 
     async def run() -> tuple[float, float]:
         started = time.time()
+        replay.happen([UserMessageEvent(conversation_id="replay", turn_id="t", text="go")])
         replay.happen([TurnStartEvent(conversation_id="replay", turn_id="t")])
         if rate == 0:
             for first in range(0, len(tokens), 100):

@@ -13,7 +13,10 @@ from dispatch_nb.engine.contracts import Finish, ProviderEvent, ProviderOptions,
 from dispatch_nb.store.rows import CommitStamp, ConversationRow
 from dispatch_nb.wire.conversation import ChatMessage, TextChunk
 
+from .outbox import warm
 from .pace import HISTORY_TEXT, due
+
+__all__ = ["show", "stream", "warm"]
 
 
 class Paced:

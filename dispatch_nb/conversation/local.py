@@ -23,6 +23,7 @@ from ..errors import (
 from ..framed import Part
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
+from ..wire.base import mend_surrogates
 from ..wire.extensions import TurnRefusedEvent
 from .audience import Audience
 from .following import Seen, follow
@@ -418,6 +419,12 @@ class LocalConversation(StoredConversation):
             part=lambda turn_id: Part(self.store, self.id, turn_id, self.live),
             output=request.output,
         )
+
+    def rename(self, title: str) -> None:
+        """Call the conversation something else; a blank title gives it none."""
+        self.title = mend_surrogates(title).strip() or UNTITLED
+        self.store.update_conversation(self.id, title=self.title).result()
+        self._loop.post(self._tell_status)
 
     async def _name_after(self, text: str) -> None:
         if self.title == UNTITLED:

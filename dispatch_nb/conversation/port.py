@@ -76,6 +76,10 @@ class Conversation(Protocol):
         """Start a turn and return its handle at once."""
         ...
 
+    def rename(self, title: str) -> None:
+        """Call the conversation something else; a blank title gives it none."""
+        ...
+
     def send_queued(self) -> Turn:
         """Start a turn with all that was kept for the person."""
         ...

@@ -35,11 +35,19 @@ class Acts:
         What they act on.
     tell
         Hands a message to the views.
+    configure
+        Chooses what the next turns are run with.
     """
 
-    def __init__(self, conversation: Conversation, tell: Callable[[WireModel], None]) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        tell: Callable[[WireModel], None],
+        configure: Callable[[v.ConfigureMessage], None],
+    ) -> None:
         self._conversation = conversation
         self._tell = tell
+        self._configure = configure
 
     def take(self, message: v.KernelMessage, outbox: Outbox) -> None:
         """Do what a view asks for."""
@@ -56,12 +64,18 @@ class Acts:
             case v.SteerMessage():
                 self._steer(message)
             case v.CancelQueuedMessage():
-                self._cancel(message)
+                cancel = self._conversation.queue.cancel
+                self._try(message.request_id, lambda: None if cancel(message.id) else GONE)
             case v.SendQueuedMessage():
                 self._begin(message.request_id, self._conversation.send_queued)
             case v.StopMessage():
                 stopped = self._conversation.stop()
                 self._reply(message.request_id, None if stopped else "No turn is running.")
+            case v.RenameMessage():
+                rename = self._conversation.rename
+                self._try(message.request_id, lambda: rename(message.title))
+            case v.ConfigureMessage():
+                self._try(message.request_id, lambda: self._configure(message))
             case v.FetchMessage():
                 self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
@@ -82,12 +96,13 @@ class Acts:
         except DispatchError as error:
             self._reply(message.request_id, str(error))
 
-    def _cancel(self, message: v.CancelQueuedMessage) -> None:
+    def _try(self, request_id: str, act: Callable[[], str | None]) -> None:
+        """Do `act` and answer; what it returns, or says in an error, is why it was refused."""
         try:
-            cancelled = self._conversation.queue.cancel(message.id)
-            self._reply(message.request_id, None if cancelled else GONE)
+            refusal = act()
         except DispatchError as error:
-            self._reply(message.request_id, str(error))
+            refusal = str(error)
+        self._reply(request_id, refusal)
 
     def _answer_when(self, request_id: str, accepted: Future[None]) -> None:
         def answer(done: Future[None]) -> None:

@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 from pydantic import SecretStr
 
-from ..compose import open_conversation, turn_request
+from ..compose import change_settings, open_conversation, settings_of, turn_request
 from ..conversation.turn import Turn
 from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
@@ -25,7 +25,7 @@ from ..wire.conversation import ConversationHistoryResponse, ReasoningEffort, Us
 from ..wire.events import TurnSealedEvent, UsageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from ..wire.parse import parse_kernel_message
-from ..wire.view import QueuedText, ResyncMessage
+from ..wire.view import AnswerSettings, ConfigureMessage, QueuedText, ResyncMessage
 from .acts import Acts
 from .assets import load_bundle
 from .outbox import SNAPSHOT_CHUNKS, Outbox
@@ -42,9 +42,12 @@ _module, _styles = load_bundle()
 
 # What is sent again after a wait: small, unlike the module that every widget carries.
 _STATE = (
-    *("conversation_id", "status", "title", "model", "notice"),
+    *("conversation_id", "status", "title", "model", "settings", "notice"),
     *("queue", "last_seq", "totals", "saved"),
 )
+
+
+_ANSWER_SETTINGS = tuple(AnswerSettings.model_fields)
 
 
 class Chat(FrameSource, anywidget.AnyWidget):
@@ -97,6 +100,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
     title = traitlets.Unicode("", read_only=True).tag(sync=True)
     model = traitlets.Unicode("", read_only=True).tag(sync=True)
     notice = traitlets.Unicode("", read_only=True).tag(sync=True)
+    settings = traitlets.Dict(read_only=True).tag(sync=True)
     queue: traitlets.List[Any] = traitlets.List(read_only=True).tag(sync=True)
     last_seq = traitlets.Int(0, read_only=True).tag(sync=True)
     totals = traitlets.Dict(read_only=True).tag(sync=True)
@@ -155,7 +159,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         self._outbox = Outbox(
             self._tell_views, self._conversation.position, unheard=self._views.unheard
         )
-        self._acts = Acts(self._conversation, self._tell_views)
+        self._acts = Acts(self._conversation, self._tell_views, self._choose)
         self.set_trait("conversation_id", self._conversation.id)
         self._count()
         self.on_status()
@@ -191,6 +195,34 @@ class Chat(FrameSource, anywidget.AnyWidget):
         """
         request = turn_request(images, output, **options)
         return self._watched(self._conversation.send(text, request))
+
+    def configure(self, **choices: Any) -> None:
+        """Choose anew what the next turns are run with; the running one goes on as it is.
+
+        Parameters
+        ----------
+        **choices
+            What `Chat` takes, except `store` and `conversation`. What is not given stays;
+            None goes back to the default. An address and a key stay with their provider: a
+            model of another one looks for its own.
+
+        Raises
+        ------
+        ModelError, ToolError, SettingError, StoreError
+            Then nothing has changed.
+        """
+        change_settings(self._conversation, **choices)
+        self.on_status()
+
+    def rename(self, title: str) -> None:
+        """Call the conversation something else; a blank title gives it none.
+
+        Raises
+        ------
+        StoreError
+            If it could not be stored.
+        """
+        self._conversation.rename(title)
 
     @property
     def queued(self) -> list[QueuedText]:
@@ -308,9 +340,20 @@ class Chat(FrameSource, anywidget.AnyWidget):
     def _take_status(self) -> None:
         self.set_trait("title", self._conversation.title)
         self.set_trait("model", self._conversation.model)
+        self.set_trait("settings", self._answer_settings().to_wire())
         self.set_trait("notice", self._conversation.notice)
         self.set_trait("queue", [each.to_wire() for each in self._conversation.queue.texts])
         self.set_trait("status", self._conversation.status)
+
+    def _choose(self, message: ConfigureMessage) -> None:
+        # A provider object has no name that could be typed: it stays.
+        named = {} if message.model == self._conversation.model else {"model": message.model}
+        chosen = message.settings
+        self.configure(**named, **{name: getattr(chosen, name) for name in _ANSWER_SETTINGS})
+
+    def _answer_settings(self) -> AnswerSettings:
+        settings = settings_of(self._conversation)
+        return AnswerSettings(**{name: getattr(settings, name) for name in _ANSWER_SETTINGS})
 
     @traitlets.default("usage")
     def _default_usage(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import MISSING, Field
 
 from .base import Number, Text, WireModel
-from .conversation import Chunk, Role, StoredChunk, Usage
+from .conversation import Chunk, ReasoningEffort, Role, StoredChunk, Usage
 from .events import ProviderRetryEvent
 from .extensions import LiveEvent
 from .metadata import QueuedMessage
@@ -19,7 +19,9 @@ from .metadata import QueuedMessage
 __all__ = [
     "AccumulatingChunk",
     "AckMessage",
+    "AnswerSettings",
     "CancelQueuedMessage",
+    "ConfigureMessage",
     "EventsMessage",
     "FetchMessage",
     "FileMessage",
@@ -29,6 +31,7 @@ __all__ = [
     "ProvisionalChunk",
     "QueuedText",
     "ReadyMessage",
+    "RenameMessage",
     "ReplyMessage",
     "ResyncMessage",
     "SendMessage",
@@ -87,6 +90,16 @@ class QueuedText(QueuedMessage):
     """
 
     kept: bool
+
+
+class AnswerSettings(WireModel):
+    """What the next answers are asked for with; null is the API's own choice."""
+
+    temperature: Number | None
+    top_p: Number | None
+    max_tokens: int | None
+    seed: int | None
+    reasoning_effort: ReasoningEffort | None
 
 
 class EventsMessage(WireModel):
@@ -194,6 +207,23 @@ class StopMessage(WireModel):
     request_id: Text
 
 
+class RenameMessage(WireModel):
+    """The person gives the conversation another title."""
+
+    type: Literal["rename"] = "rename"
+    request_id: Text
+    title: Text
+
+
+class ConfigureMessage(WireModel):
+    """The person chooses what the next turns are run with."""
+
+    type: Literal["configure"] = "configure"
+    request_id: Text
+    model: Text
+    settings: AnswerSettings
+
+
 class OlderMessage(WireModel):
     """The person scrolled to chunks older than `before` (a seq)."""
 
@@ -221,6 +251,8 @@ KernelMessage = Annotated[
     | CancelQueuedMessage
     | SendQueuedMessage
     | StopMessage
+    | RenameMessage
+    | ConfigureMessage
     | OlderMessage
     | FetchMessage,
     Field(discriminator="type"),

@@ -2,7 +2,7 @@
 import type { Formulas } from "./formulas";
 import { initialLive, type LiveState } from "./transcript/live";
 import type { ConversationStatus } from "./transport";
-import type { LiveEvent, QueuedText, Usage } from "./wire/types";
+import type { AnswerSettings, LiveEvent, QueuedText, Usage } from "./wire/types";
 
 /** Where what is shown comes from. */
 export type Connection = "waiting" | "live" | "saved" | "absent";
@@ -29,6 +29,8 @@ export interface ChatState {
   readonly status: ConversationStatus;
   readonly title: string;
   readonly model: string;
+  /** What answers are asked for with; null until the kernel has said so. */
+  readonly settings: AnswerSettings | null;
   readonly usage: Usage | null;
   /** What the person is writing; it outlives every view. */
   readonly draft: string;
@@ -60,6 +62,10 @@ export interface ChatStore {
   cancel(id: string): void;
   /** Send what was kept for the person. */
   sendQueued(): void;
+  /** Give the conversation another title; resolves to why it was refused, or null. */
+  rename(title: string): Promise<string | null>;
+  /** Choose what the next turns are run with; resolves to why it was refused, or null. */
+  configure(model: string, settings: AnswerSettings): Promise<string | null>;
   /** Ask for the chunks before the oldest one here. */
   older(): void;
   /** Everything in `state` is on screen: the kernel may go on. */
@@ -75,6 +81,7 @@ export function initialChatState(): ChatState {
     status: "idle",
     title: "",
     model: "",
+    settings: null,
     usage: null,
     draft: "",
     pending: [],

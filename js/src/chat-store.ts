@@ -11,12 +11,13 @@ import {
 } from "./chat-state";
 import { keepDraft, keptDraft } from "./drafts";
 import { Formulas } from "./formulas";
+import { Questions } from "./questions";
 import { type Outcome, QueueActs } from "./queue-acts";
 import { requestIds } from "./request-ids";
 import { Timers } from "./timers";
 import { foldLive, fromSnapshot, type LiveState, mergeHistory } from "./transcript/live";
 import type { ConversationStatus, Traits, Transport } from "./transport";
-import type { EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
+import type { AnswerSettings, EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
 
 const READY_MS = 2000;
 const STOP_MS = 1000;
@@ -61,12 +62,14 @@ class TransportChatStore implements ChatStore {
   readonly #timers = new Timers();
   readonly #transport: Transport;
   readonly #queue: QueueActs;
+  readonly #questions: Questions;
   readonly #disconnect: () => void;
 
   constructor(transport: Transport) {
     this.#transport = transport;
     this.formulas = new Formulas(() => transport.send({ type: "fetch", name: "typeset" }));
     this.#queue = new QueueActs((act) => transport.send(act), this.#requestId);
+    this.#questions = new Questions((message) => transport.send(message), this.#requestId);
     this.#disconnect = transport.connect({
       message: (message) => this.#receive(message),
       traits: (traits) => this.#takeTraits(traits),
@@ -124,6 +127,14 @@ class TransportChatStore implements ChatStore {
 
   sendQueued(): void {
     if (this.#canSend() && this.#state.status === "idle") this.#queue.sendKept();
+  }
+
+  rename(title: string): Promise<string | null> {
+    return this.#questions.ask({ type: "rename", title });
+  }
+
+  configure(model: string, settings: AnswerSettings): Promise<string | null> {
+    return this.#questions.ask({ type: "configure", model, settings });
   }
 
   older(): void {
@@ -235,6 +246,7 @@ class TransportChatStore implements ChatStore {
   }
 
   #answer(reply: ReplyMessage): void {
+    if (this.#questions.answer(reply)) return;
     if (reply.requestId === this.#stopRequest) {
       this.#stopRequest = null;
       this.#timers.cancel("stop");
@@ -291,7 +303,7 @@ class TransportChatStore implements ChatStore {
   #takeTraits(traits: Traits): void {
     // Until the kernel speaks for itself, show what the notebook kept.
     const saved = this.#next === null ? traits.saved() : null;
-    const { title, model, usage, status, queue } = traits;
+    const { title, model, settings, usage, status, queue } = traits;
     const { notice, live, pending } = this.#state;
     const queued = new Set(queue.map(({ id }) => id));
     const isOver = notice === BUSY && status === "idle";
@@ -300,7 +312,7 @@ class TransportChatStore implements ChatStore {
     this.#recallDraft(traits.conversationId);
     this.#kernelStatus = status;
     this.#set({
-      ...{ title, model, usage, queue },
+      ...{ title, model, settings, usage, queue },
       pending: pending.filter(({ requestId }) => !queued.has(requestId)),
       status: this.#canSend() ? status : "idle",
       notice: isOver ? null : notice,

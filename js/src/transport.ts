@@ -1,7 +1,20 @@
 /** The anywidget model as a port: messages and traits are checked before anyone sees them. */
 import type { AnyModel } from "@anywidget/types";
-import { parseQueuedText, parseSnapshotMessage, parseUsage, parseViewMessage } from "./wire/parse";
-import type { KernelMessage, QueuedText, SnapshotMessage, Usage, ViewMessage } from "./wire/types";
+import {
+  parseAnswerSettings,
+  parseQueuedText,
+  parseSnapshotMessage,
+  parseUsage,
+  parseViewMessage,
+} from "./wire/parse";
+import type {
+  AnswerSettings,
+  KernelMessage,
+  QueuedText,
+  SnapshotMessage,
+  Usage,
+  ViewMessage,
+} from "./wire/types";
 
 export type ConversationStatus = "idle" | "running" | "stopping";
 
@@ -11,6 +24,7 @@ export interface Traits {
   readonly status: ConversationStatus;
   readonly title: string;
   readonly model: string;
+  readonly settings: AnswerSettings | null;
   /** Trouble outside the transcript, in a sentence; empty when there is none. */
   readonly notice: string;
   /** What the person typed and no model has got yet. */
@@ -38,7 +52,7 @@ export interface Transport {
 }
 
 const TRAITS = [
-  ...["conversation_id", "status", "title", "model", "notice"],
+  ...["conversation_id", "status", "title", "model", "settings", "notice"],
   ...["queue", "last_seq", "totals", "saved"],
 ] as const;
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
@@ -77,11 +91,13 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
   const lastSeq: unknown = model.get("last_seq");
   const usage: unknown = model.get("totals");
   const queue: unknown = model.get("queue");
+  const settings: unknown = model.get("settings");
   return {
     conversationId: text(model.get("conversation_id")),
     status: STATUSES.has(status) ? (status as ConversationStatus) : "idle",
     title: text(model.get("title")),
     model: text(model.get("model")),
+    settings: isFilled(settings) ? attempt(() => parseAnswerSettings(settings), receiver) : null,
     notice: text(model.get("notice")),
     queue: Array.isArray(queue) ? (attempt(() => queue.map(parseQueuedText), receiver) ?? []) : [],
     lastSeq: typeof lastSeq === "number" ? lastSeq : 0,

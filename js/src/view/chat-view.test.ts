@@ -19,7 +19,7 @@ describe("around the conversation", () => {
     page.kernel.change({ totals: { inputTokens: 12345, outputTokens: 67 } });
     await page.frame();
     expect(page.find(".dnb-title").textContent).toBe("Rain");
-    expect(page.find(".dnb-model").textContent).toBe("scripted:demo");
+    expect(page.find(".dnb-model-name").textContent).toBe("scripted:demo");
     expect(page.find(".dnb-usage").textContent?.replace(/\s+/g, " ").trim()).toBe(
       "Tokens: 12,345 in, 67 out",
     );

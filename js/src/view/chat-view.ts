@@ -1,9 +1,10 @@
 /** One view of a conversation: header, log, composer, drawn at most once per animation frame. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
-import type { ChatState, ChatStore } from "../chat-state";
+import type { ChatStore } from "../chat-state";
 import { Announcer } from "./announcer";
 import { Composer } from "./composer";
 import { FollowEnd } from "./follow";
+import { HeaderView } from "./header";
 import { icons } from "./icons";
 import { LogView } from "./log-view";
 import { QueueView } from "./queue-view";
@@ -18,11 +19,11 @@ export function mountChat(element: HTMLElement, store: ChatStore): () => void {
 
 class ChatView {
   readonly root = document.createElement("div");
-  readonly #header = document.createElement("div");
   readonly #scroller = document.createElement("div");
   readonly #jump = document.createElement("div");
   readonly #announcer = new Announcer();
   readonly #store: ChatStore;
+  readonly #header: HeaderView;
   readonly #log: LogView;
   readonly #queue: QueueView;
   readonly #composer: Composer;
@@ -32,6 +33,7 @@ class ChatView {
 
   constructor(store: ChatStore) {
     this.#store = store;
+    this.#header = new HeaderView(store, () => this.#schedule());
     this.#log = new LogView(store, () => this.#schedule());
     this.#composer = new Composer(store, () => this.#follow.follow());
     this.#queue = new QueueView(store, () => this.#composer.focus());
@@ -62,7 +64,6 @@ class ChatView {
     for (const name of ["keydown", "keypress", "keyup"]) {
       this.root.addEventListener(name, (event) => event.stopPropagation());
     }
-    this.#header.className = "dnb-header";
     this.#scroller.className = "dnb-log";
     this.#scroller.tabIndex = 0;
     this.#scroller.setAttribute("role", "log");
@@ -74,7 +75,7 @@ class ChatView {
     const middle = document.createElement("div");
     middle.className = "dnb-middle";
     middle.append(this.#scroller, this.#jump);
-    this.root.append(this.#header, middle, this.#queue.element);
+    this.root.append(this.#header.element, middle, this.#queue.element);
     this.root.append(this.#composer.element, this.#announcer.element);
   }
 
@@ -87,7 +88,7 @@ class ChatView {
     const state = this.#store.state();
     mark(this.root, "data-status", state.status);
     mark(this.root, "data-connection", state.connection);
-    render(header(state), this.#header);
+    this.#header.update(state);
     this.#log.update(state);
     mark(this.#scroller, "aria-busy", String(state.live.transcript.generating));
     this.#follow.settle();
@@ -110,12 +111,3 @@ class ChatView {
 function mark(element: HTMLElement, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
-
-function header({ title, model, status, connection }: ChatState): TemplateResult {
-  const word = connection === "live" || connection === "waiting" ? STATUS_WORDS[status] : "";
-  return html`<span class="dnb-title" title=${title}>${title || "Chat"}</span>
-    <span class="dnb-state">${word}</span>
-    <span class="dnb-model" title=${model}>${model}</span>`;
-}
-
-const STATUS_WORDS = { idle: "", running: "Answering", stopping: "Stopping" } as const;

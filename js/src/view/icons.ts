@@ -19,6 +19,9 @@ export const icons = {
     '<path d="M21.174 6.812a1 1 0 0 0-3.986-3.987L3.842 16.174a2 2 0 0 0-.5.83l-1.321 4.352a.5.5 0 0 0 .623.622l4.353-1.32a2 2 0 0 0 .83-.497z"/><path d="m15 5 4 4"/>',
   ),
   send: draw('<path d="m5 12 7-7 7 7"/><path d="M12 19V5"/>'),
+  sliders: draw(
+    '<path d="M14 17H5"/><path d="M19 7h-9"/><circle cx="17" cy="17" r="3"/><circle cx="7" cy="7" r="3"/>',
+  ),
   slash: draw('<circle cx="12" cy="12" r="10"/><path d="m4.9 4.9 14.2 14.2"/>'),
   stop: draw('<rect width="12" height="12" x="6" y="6" rx="1.5" fill="currentColor"/>'),
 } as const;

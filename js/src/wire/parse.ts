@@ -3,6 +3,7 @@
 import { WireError } from "./errors";
 import type {
   AgentEvent,
+  AnswerSettings,
   ChatSendMessage,
   Chunk,
   ConversationHistoryResponse,
@@ -47,6 +48,7 @@ export const parseWsServerMessage = parserOf<WsServerMessage>("WsServerMessage")
 export const parseConversationMeta = parserOf<ConversationMeta>("ConversationMeta");
 export const parseViewMessage = parserOf<ViewMessage>("ViewMessage");
 export const parseSnapshotMessage = parserOf<SnapshotMessage>("SnapshotMessage");
+export const parseAnswerSettings = parserOf<AnswerSettings>("AnswerSettings");
 export const parseQueuedText = parserOf<QueuedText>("QueuedText");
 export const parseUsage = parserOf<Usage>("Usage");
 export const parseKernelMessage = parserOf<KernelMessage>("KernelMessage");

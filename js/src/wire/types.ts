@@ -44,6 +44,15 @@ export type AgentEvent =
   | SteeringEvent
   | ProviderRetryEvent;
 
+/** What the next answers are asked for with; null is the API's own choice. */
+export interface AnswerSettings {
+  readonly temperature: number | null;
+  readonly topP: number | null;
+  readonly maxTokens: number | null;
+  readonly seed: number | null;
+  readonly reasoningEffort: ReasoningEffort | null;
+}
+
 /** An action without a value. */
 export interface ButtonField {
   readonly kind: "button";
@@ -167,6 +176,14 @@ export interface ChunksCommittedEvent {
   readonly firstSeq: number;
   readonly count: number;
   readonly stepId?: string;
+}
+
+/** The person chooses what the next turns are run with. */
+export interface ConfigureMessage {
+  readonly type: "configure";
+  readonly requestId: string;
+  readonly model: string;
+  readonly settings: AnswerSettings;
 }
 
 /** A conversation's log was rewritten: drop what is cached and load afresh. */
@@ -320,6 +337,8 @@ export type KernelMessage =
   | CancelQueuedMessage
   | SendQueuedMessage
   | StopMessage
+  | RenameMessage
+  | ConfigureMessage
   | OlderMessage
   | FetchMessage;
 
@@ -434,6 +453,13 @@ export interface ReasoningDeltaEvent {
 }
 
 export type ReasoningEffort = "low" | "medium" | "high" | "xhigh" | "max";
+
+/** The person gives the conversation another title. */
+export interface RenameMessage {
+  readonly type: "rename";
+  readonly requestId: string;
+  readonly title: string;
+}
 
 /** The answer to an act of the person: taken, or refused with a reason to show. */
 export interface ReplyMessage {
