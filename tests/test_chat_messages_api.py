@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, Field
 
 import dispatch_nb as dn
 from dispatch_nb.engine.retry import BackoffRetry
@@ -40,6 +42,7 @@ FIXTURES: list[dict[str, Any]] = [
             "usage": {"prompt_tokens": 52, "completion_tokens": 8, "total_tokens": 60},
         },
     },
+    {"match": {"userMessage": "A number"}, "response": {"content": '{"value": 7}'}},
     {"match": {"userMessage": "thanks"}, "response": {"content": "You are welcome."}},
     {
         "match": {"userMessage": "cut"},
@@ -48,6 +51,12 @@ FIXTURES: list[dict[str, Any]] = [
         "truncateAfterChunks": 6,
     },
 ]
+
+
+class Number(BaseModel):
+    """One digit."""
+
+    value: Annotated[int, Field(ge=0, le=9)]
 
 
 def add(a: int, b: int) -> int:
@@ -161,6 +170,26 @@ def test_nothing_is_kept_by_the_server_where_that_is_not_wanted(
     assert "cache_control" not in json.dumps(sent.bodies[0])
     opened(sent, tmp_path, cache=True).send("thanks").result(20)
     assert "cache_control" in json.dumps(sent.bodies[1])
+
+
+def test_images_and_a_form_for_the_answer_go_where_the_api_wants_them(
+    sent: Forwarder, tmp_path: Path
+) -> None:
+    gif = base64.b64decode("R0lGODlhAQABAAAAACw=")
+    chat = opened(sent, tmp_path)
+    turn = chat.send("A number, thanks.", images=[gif, "https://example.org/a.png"], output=Number)
+    assert turn.result(20).parsed == Number(value=7)
+    (body,) = sent.bodies
+    assert request_violations(body) == []
+    assert kinds(body["messages"][0]) == ["text", "image", "image"]
+    _, embedded, linked = body["messages"][0]["content"]
+    assert embedded["source"]["media_type"] == "image/gif"
+    assert base64.b64decode(embedded["source"]["data"]) == gif
+    assert linked["source"] == {"type": "url", "url": "https://example.org/a.png"}
+    form = body["output_config"]["format"]
+    assert form["type"] == "json_schema"
+    assert form["schema"]["properties"]["value"]["type"] == "integer"
+    assert "maximum: 9" in form["schema"]["properties"]["value"]["description"]
 
 
 def test_the_key_goes_into_its_header_and_nowhere_else(sent: Forwarder, tmp_path: Path) -> None:
