@@ -16,6 +16,7 @@ from pydantic import MISSING
 
 from ..errors import ImageError
 from ..wire.conversation import ImageChunk
+from ..wire.media import image_type
 
 __all__ = ["LARGEST_IMAGE", "Image", "as_images", "data_url", "digest_of"]
 
@@ -106,26 +107,13 @@ def _from_file(path: Path) -> Image:
 
 
 def _from_bytes(data: bytes, name: str) -> Image:
-    mime_type = _mime_type(data)
+    mime_type = image_type(data)
     if mime_type is None:
         begins = f"it begins with {data[:8]!r}" if data else "it is empty"
         raise ImageError(f"{name} is not a PNG, JPEG, GIF or WebP image: {begins}.")
     if len(data) > LARGEST_IMAGE:
         raise _too_large(name, len(data))
     return Image(_REFERENCE + sha256(data).hexdigest(), mime_type, data)
-
-
-def _mime_type(data: bytes) -> str | None:
-    """Return what the first bytes say an image is; names and labels are not believed."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def _decoded(url: str) -> bytes:

@@ -6,6 +6,7 @@ Source: Anthropic's description of the API, of its tools and of extended thinkin
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from itertools import count, groupby
@@ -22,8 +23,9 @@ from ..wire.conversation import (
     ToolResultChunk,
 )
 from ..wire.extensions import PromptMessage
+from ..wire.media import image_type
 from .conversion import NO_IMAGE, NO_PROMPT, arguments_object, joined_text, result_text, tool_name
-from .rules import image_type, is_image_address, is_web_address
+from .rules import is_image_address, is_web_address
 
 __all__ = ["THINKING", "called_tools", "convert_messages", "system_text"]
 
@@ -162,7 +164,7 @@ def _image(chunk: ImageChunk) -> _Block:
         return {"type": "image", "source": {"type": "url", "url": chunk.url}}
     data = chunk.url.partition(",")[2]
     # The API looks at the image itself, and refuses one that is not what its address says.
-    media_type = image_type(data) if is_image_address(chunk.url) else None
+    media_type = image_type(base64.b64decode(data[:24])) if is_image_address(chunk.url) else None
     if media_type is None:
         return {"type": "text", "text": NO_IMAGE}
     return {

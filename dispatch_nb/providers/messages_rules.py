@@ -7,11 +7,13 @@ ones allow (an assistant message at the end). A body without violations passes e
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .rules import bad_fields, bad_name, bad_text, image_type, is_base64, is_web_address
+from ..wire.media import image_type
+from .rules import bad_fields, bad_name, bad_text, is_base64, is_web_address
 
 __all__ = ["messages_violations"]
 
@@ -206,7 +208,7 @@ def _bad_image(where: str, source: object) -> Iterator[str]:
             yield f"{where}.data must be base64 text that holds an image."
         elif source.get("media_type") not in _IMAGE_TYPES:
             yield f"{where}.media_type must be one of {', '.join(_IMAGE_TYPES)}."
-        elif image_type(source["data"]) != source["media_type"]:
+        elif image_type(base64.b64decode(source["data"])) != source["media_type"]:
             yield f"{where}.data is not an image of the type {source['media_type']}."
     elif isinstance(source, Mapping) and kind == "url":
         yield from bad_fields(where, source, ("type", "url"))

@@ -11,7 +11,6 @@ __all__ = [
     "bad_fields",
     "bad_name",
     "bad_text",
-    "image_type",
     "is_base64",
     "is_image_address",
     "is_web_address",
@@ -19,11 +18,6 @@ __all__ = [
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _IMAGE_HEAD = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
-_IMAGE_STARTS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-}
 _WEB_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
@@ -66,14 +60,6 @@ def is_image_address(url: object) -> bool:
         return False
     head = _IMAGE_HEAD.match(url)
     return is_base64(url[head.end() :]) if head else is_web_address(url)
-
-
-def image_type(data: str) -> str | None:
-    """Return the media type of an image in base64 by its first bytes, None if it has none here."""
-    head = base64.b64decode(data[:24] + "=" * (-len(data[:24]) % 4))
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for start, kind in _IMAGE_STARTS.items() if head.startswith(start)), None)
 
 
 def is_base64(data: object) -> bool:
