@@ -26,9 +26,13 @@ class Rules:
 
 @dataclass
 class Read:
-    since: int
-    sealed: frozenset[str]
-    started: frozenset[str]
+    """A request: rows behind `since`, or before `before`; the newest `limit` of them only."""
+
+    since: int = 0
+    sealed: frozenset[str] = frozenset()
+    started: frozenset[str] = frozenset()
+    before: int | None = None
+    limit: int | None = None
     answer: list[StoredRow] | None = None
 
 
@@ -46,6 +50,9 @@ class Client(Truth):
     started: set[str] = field(default_factory=set)
     has_loaded: bool = False
     awaits_first: bool = False
+    is_fresh: bool = False
+    window: int | None = None
+    wants_more: bool = False
     done: list[tuple[str, tuple[Any, ...], dict[str, Any], TranscriptState]] = field(
         default_factory=list
     )
@@ -53,6 +60,7 @@ class Client(Truth):
     def connect(self) -> None:
         self.inbox = []
         self.awaits_first = True
+        self.is_fresh = False
         self.backend.subscribe(self.inbox)
         self.request()
 
@@ -60,19 +68,31 @@ class Client(Truth):
         self.backend.listeners[:] = [i for i in self.backend.listeners if i is not self.inbox]
         self.inbox = None
         self.reads.clear()
+        self.wants_more = False
 
     def request(self) -> None:
+        """Ask for the tail; first for the newest rows only, and then for nothing beside."""
+        limit = None if self.rows else self.window
+        if limit is not None and self.reads:
+            self.wants_more = True
+            return
         since = max(self.rows, default=0)
-        self.reads.append(Read(since, frozenset(self.sealed), frozenset(self.started)))
+        self.reads.append(Read(since, frozenset(self.sealed), frozenset(self.started), limit=limit))
+
+    def request_page(self, limit: int) -> None:
+        """Ask for older rows than those that were read."""
+        self.reads.append(Read(before=min(self.rows), limit=limit))
 
     def answer(self, number: int) -> None:
         """The backend computes an answer; it is still on its way."""
         read = self.reads[number]
-        read.answer = self.backend.log[read.since :]
+        rows = self.backend.log[read.since : read.before and read.before - 1]
+        read.answer = rows if read.limit is None else rows[-read.limit :]
 
     def receive_answer(self, number: int) -> None:
         read = self.reads.pop(number)
         rows = read.answer or []
+        self.is_fresh = self.is_fresh or read.before is None
         arguments: dict[str, Any] = {
             "requested_after_seal": sorted(read.sealed),
             "requested_after_start": sorted(read.started),
@@ -102,6 +122,9 @@ class Client(Truth):
             for seen in self.seen:
                 seen.met_another = seen.met_another or was_ambiguous[seen.turn_id]
         self.seen = [seen for seen in self.seen if seen.turn_id not in read.sealed]
+        if self.wants_more and not self.reads:
+            self.wants_more = False
+            self.request()
 
     def send(self, text: str) -> None:
         self._do("append", text)
@@ -136,6 +159,9 @@ class Client(Truth):
             stored = {row.identity: seq for seq, row in self.rows.items()}
             seq = stored.get((event.turn_id, 1))
             replaced = Seen(event.turn_id, event.text, is_replayed=self.awaits_first)
+            self.met.add(event.turn_id)
+            if self.is_fresh and not self.awaits_first:
+                replaced.known_to = max(self.rows, default=0)
             replaced.was_read_first = (
                 seq is not None and seq < max(self.rows) and not self.settled_to
             )
@@ -158,6 +184,8 @@ class Client(Truth):
             self.request()
         if event.type == "turn-start":
             self.started.add(event.turn_id)
+            if self.is_windowed:
+                self.request()
         if emission.identity is not None and event.type != "status":
             chunks = next(s.chunks for s in self.seen if s.turn_id == event.turn_id)
             role, text = shown_by(event)

@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from dispatch_nb.transcript import reducer, sync, sync_align, sync_fold, sync_state
+from dispatch_nb.transcript import (
+    reducer,
+    sync,
+    sync_align,
+    sync_echoes,
+    sync_fold,
+    sync_places,
+    sync_state,
+)
 from dispatch_nb.transcript.history import apply_history
 from dispatch_nb.transcript.log import Log
 from dispatch_nb.transcript.state import Provisional, TranscriptState, flushed
@@ -184,7 +192,7 @@ def _skipping(is_gone: Callable[[Provisional], bool]) -> Any:
 
     def skipping(*arguments: Any) -> Any:
         done = advance(*arguments)
-        kept = tuple(entry for entry in done.track.skipped if not is_gone(entry))
+        kept = tuple(aside for aside in done.track.skipped if not is_gone(aside.entry))
         return done._replace(track=done.track._replace(skipped=kept))
 
     return skipping
@@ -253,3 +261,152 @@ def a_claimed_prompt_stays_last() -> Iterator[Rules]:
         return after._replace(sync=after.sync._replace(echoes=state.sync.echoes))
 
     yield replace(Rules(), fold=folded)
+
+
+@mutant
+def what_is_read_first_never_begins_inside_a_turn() -> Iterator[Rules]:
+    with mock.patch.object(sync_align._Aligner, "_inside", return_value=()):
+        yield Rules()
+
+
+@mutant
+def a_turn_above_what_was_read_is_shown() -> Iterator[Rules]:
+    with mock.patch.object(sync_places, "is_above", return_value=False):
+        yield Rules()
+
+
+@mutant
+def an_older_page_is_not_compared() -> Iterator[Rules]:
+    def kept(track: Any, page: Any) -> Any:
+        return track
+
+    with mock.patch.object(sync_fold, "retreat", kept):
+        yield Rules()
+
+
+@mutant
+def leftovers_come_after_every_stored_chunk() -> Iterator[Rules]:
+    def last(memory: Any) -> Any:
+        return (None,) * len(memory.tracks)
+
+    with mock.patch.object(sync_fold, "places_of", last):
+        yield Rules()
+
+
+@mutant
+def leftovers_stay_behind_the_prompt() -> Iterator[Rules]:
+    grouped = sync_fold._grouped
+
+    def moved(asides: list[Any]) -> Any:
+        first = min((aside.after for aside in asides), default=0)
+        return grouped([aside._replace(after=first) for aside in asides])
+
+    with mock.patch.object(sync_fold, "_grouped", moved):
+        yield Rules()
+
+
+@mutant
+def frozen_chunks_are_forgotten() -> Iterator[Rules]:
+    frozen = sync_fold.frozen
+
+    def forgetful(memory: Any, old: Any) -> Any:
+        return frozen(memory, old)._replace(frozen=())
+
+    with (
+        mock.patch.object(sync_fold, "frozen", forgetful),
+        mock.patch.object(sync, "frozen", forgetful),
+    ):
+        yield Rules()
+
+
+@mutant
+def text_after_a_result_proves_nothing() -> Iterator[Rules]:
+    with (
+        mock.patch.object(sync_state, "with_open_text", lambda track: track),
+        mock.patch.object(sync_fold, "with_open_text", lambda track: track),
+    ):
+        yield Rules()
+
+
+@mutant
+def a_replay_forgets_where_the_turn_began() -> Iterator[Rules]:
+    restarted = sync_fold._with_restarted
+
+    def unpinned(memory: Any, turn_id: str) -> Any:
+        again = restarted(memory, turn_id)
+        tracks = tuple(track._replace(pin=None, before=None) for track in again.tracks)
+        return again._replace(tracks=tracks)
+
+    with mock.patch.object(sync_fold, "_with_restarted", unpinned):
+        yield Rules()
+
+
+@mutant
+def a_read_after_the_start_proves_nothing() -> Iterator[Rules]:
+    def deaf(state: State, chunks: list[Any], **options: Any) -> State:
+        return sync.sync_history(state, chunks, **{**options, "requested_after_start": ()})
+
+    yield Rules(sync=deaf)
+
+
+@mutant
+def turn_ids_are_not_heard() -> Iterator[Rules]:
+    def deaf(state: State, chunks: list[Any], **options: Any) -> State:
+        return sync.sync_history(state, chunks, **{**options, "turn_ids": {}})
+
+    yield Rules(sync=deaf)
+
+
+@mutant
+def an_image_is_no_part_of_its_turn() -> Iterator[Rules]:
+    with mock.patch.object(sync_align, "is_silent", return_value=False):
+        yield Rules()
+
+
+@mutant
+def a_failed_turn_may_own_rows() -> Iterator[Rules]:
+    with mock.patch.object(sync_align, "FAILED_TURN_IS_STORED", 0.0):
+        yield Rules()
+
+
+@mutant
+def steering_is_never_taken_for_the_next_prompt() -> Iterator[Rules]:
+    advance = sync_align.advance
+
+    def stubborn(*arguments: Any) -> Any:
+        return advance(*arguments)._replace(other=None)
+
+    with mock.patch.object(sync_align, "advance", stubborn):
+        yield Rules()
+
+
+@mutant
+def an_own_prompt_is_never_found_among_the_stored() -> Iterator[Rules]:
+    def unfound(memory: Any) -> Any:
+        return tuple(echo._replace(row=None) for echo in memory.echoes)
+
+    with mock.patch.object(sync_fold, "align_echoes", unfound):
+        yield Rules()
+
+
+@mutant
+def an_own_prompt_may_be_a_row_that_was_there_before() -> Iterator[Rules]:
+    align_echoes = sync_echoes.align_echoes
+
+    def eager(memory: Any) -> Any:
+        echoes = tuple(echo._replace(after=0, known=0) for echo in memory.echoes)
+        return align_echoes(memory._replace(echoes=echoes))
+
+    with mock.patch.object(sync_fold, "align_echoes", eager):
+        yield Rules()
+
+
+@mutant
+def an_own_prompt_may_be_a_row_of_a_placed_turn() -> Iterator[Rules]:
+    align_echoes = sync_echoes.align_echoes
+
+    def greedy(memory: Any) -> Any:
+        return align_echoes(memory._replace(tracks=()))
+
+    with mock.patch.object(sync_fold, "align_echoes", greedy):
+        yield Rules()

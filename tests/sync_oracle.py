@@ -29,6 +29,42 @@ def key_of(chunk: c.Chunk) -> str:
             return chunk.type
 
 
+def order_of(identity: Identity) -> tuple[int, int]:
+    """When a chunk was said: turns are numbered, and so are the chunks of each."""
+    turn_id, number = identity
+    return int(turn_id[1:]), number
+
+
+def without_one(shown: list[Shown], chunks: list[Shown]) -> list[Shown] | None:
+    """Return the screen without these chunks in their order, looked for from its end.
+
+    None if they are not all there.
+    """
+    rest = list(shown)
+    at = len(rest)
+    for chunk in reversed(chunks):
+        at = next((place for place in reversed(range(at)) if rest[place] == chunk), -1)
+        if at < 0:
+            return None
+        del rest[at]
+    return rest
+
+
+def may_be_stored_as(chunks: list[tuple[str, str]], rows: list[tuple[str, str]]) -> bool:
+    """Tell whether these chunks may have become these rows, the first of them the first."""
+    if not rows or chunks[0] != rows[0]:
+        return False
+    rest = iter(chunks)
+    for row in rows:
+        for chunk in rest:
+            if chunk == row:
+                break
+            is_said = chunk[1].startswith(("text:", "thinking:")) and chunk[0] == "assistant"
+            if is_said and not row[1].startswith(chunk[1]):
+                return False
+    return True
+
+
 def screen_of(state: TranscriptState) -> list[Shown]:
     return [(shown.seq, shown.role, key_of(shown.chunk)) for shown in select_chunks(state)]
 
@@ -59,6 +95,7 @@ class Seen:
     was_read_first: bool = False
     is_known_stored: bool = False
     met_another: bool = False
+    known_to: int | None = None
 
 
 @dataclass
@@ -76,7 +113,7 @@ class Truth:
     """What a client has been told, chunk by chunk, with the identities that it does not know.
 
     `is_told_turns` says that the backend tells the turn of each stored chunk. Up to the
-    `seq` `settled_to` turns are over.
+    `seq` `settled_to` turns are over. `met` are all turns of which an event was ever seen.
     """
 
     is_told_turns: bool
@@ -84,26 +121,66 @@ class Truth:
     seen: list[Seen] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     settled_to: int = 0
+    met: set[str] = field(default_factory=set)
 
-    def expected(self) -> list[Shown]:
-        """What must be on screen: every chunk once, stored ones first, own prompts last."""
+    @property
+    def is_windowed(self) -> bool:
+        """Whether there are older rows than those that were read."""
+        return min(self.rows, default=1) > 1
+
+    def expected(self, *, without: frozenset[str] = frozenset()) -> list[Shown]:
+        """What must be on screen: every chunk once and where it was said, own prompts last.
+
+        What was said before the oldest chunk that was read is on a page above.
+        """
         stored = {row.identity for row in self.rows.values()}
-        shown: list[Shown] = [
-            (seq, row.stored.role, key_of(row.stored.chunk))
-            for seq, row in sorted(self.rows.items())
-        ]
+        said: dict[tuple[int, int], Shown] = {
+            order_of(row.identity): (seq, row.stored.role, key_of(row.stored.chunk))
+            for seq, row in self.rows.items()
+        }
         for seen in self.seen:
-            shown += [
-                (None, role, text)
-                for identity, (role, text) in seen.chunks.items()
-                if identity not in stored
-            ]
+            for identity, (role, text) in seen.chunks.items():
+                is_gone = identity in stored or seen.turn_id in without
+                if not is_gone and not self._is_above(identity):
+                    said[order_of(identity)] = (None, role, text)
+        shown: list[Shown] = [said[place] for place in sorted(said)]
         shown += [
             (None, "user", f"text:{sent.text}")
             for sent in self.sent
             if (sent.turn_id, 1) not in stored
         ]
         return shown
+
+    def is_right(self, shown: list[Shown]) -> bool:
+        """Tell whether this is what must be on screen.
+
+        Where a turn of which nothing is stored stands among turns that nobody saw, the wire
+        does not tell: it is only demanded that its chunks are there, in their order.
+        """
+        if shown == self.expected():
+            return True
+        loose = [seen for seen in self.seen if self._is_loose(seen)]
+        for seen in reversed(loose):
+            chunks: list[Shown] = [(None, *chunk) for chunk in seen.chunks.values()]
+            rest = without_one(shown, chunks)
+            if rest is None and not self._is_above((seen.turn_id, 1)):
+                return False
+            shown = shown if rest is None else rest
+        return bool(loose) and shown == self.expected(without=frozenset(s.turn_id for s in loose))
+
+    def _is_loose(self, seen: Seen) -> bool:
+        if any(row.turn_id == seen.turn_id for row in self.rows.values()):
+            return False
+        unseen = [
+            (seq, order_of(row.identity) < order_of((seen.turn_id, 1)))
+            for seq, row in self.rows.items()
+            if row.turn_id not in self.met
+        ]
+        has_failed = [role for role, _ in seen.chunks.values()] == ["user", "assistant"]
+        if not has_failed or seen.known_to is None:
+            return bool(unseen)
+        known_to = seen.known_to
+        return any(is_older != (seq <= known_to) for seq, is_older in unseen)
 
     def is_ambiguous(self) -> bool:
         """Tell whether nobody could know from the wire alone: the cases of D.6."""
@@ -121,23 +198,38 @@ class Truth:
         if [seq for seq, _, _ in shown if seq is not None] != sorted(self.rows):
             return "a stored chunk"
         wanted = self.expected()
-        stored = {row.identity for row in self.rows.values()}
         for seen in self.seen:
-            chunks = [
-                (seq, row.stored.role, key_of(row.stored.chunk))
-                for seq, row in sorted(self.rows.items())
-                if row.turn_id == seen.turn_id
-            ]
-            live = ((None, *seen.chunks[each]) for each in seen.chunks if each not in stored)
-            if not is_within([*chunks, *live], shown):
+            said = self._said_by(seen)
+            # A turn that is not taken for what was read is shown behind it.
+            stored_first = sorted(said, key=lambda chunk: chunk[0] is None)
+            if not is_within(said, shown) and not is_within(stored_first, shown):
                 return f"a chunk of {seen.turn_id}"
-        if not all(is_within([(None, "user", f"text:{sent.text}")], shown) for sent in self.sent):
+        # The prompt that claimed an own one of its text may stand on a page above.
+        open_prompts = [s for s in self.sent if not (s.met_another and self.is_windowed)]
+        if not all(is_within([(None, "user", f"text:{s.text}")], shown) for s in open_prompts):
             return "an own prompt"
         count = Counter((role, text) for _, role, text in shown)
         needed = Counter((role, text) for _, role, text in wanted)
         if not self._has_merged() and not needed <= count:
             return f"one of two equal chunks: {needed - count}"
         return None
+
+    def _said_by(self, seen: Seen) -> list[Shown]:
+        """The chunks of one turn, stored or not, that must be on screen."""
+        said: dict[Identity, Shown] = {
+            row.identity: (seq, row.stored.role, key_of(row.stored.chunk))
+            for seq, row in self.rows.items()
+            if row.turn_id == seen.turn_id
+        }
+        for identity, chunk in seen.chunks.items():
+            if not self._is_above(identity):
+                said.setdefault(identity, (None, *chunk))
+        return [said[identity] for identity in sorted(said, key=order_of)]
+
+    def _is_above(self, identity: Identity) -> bool:
+        """Tell whether the chunk was said before the oldest one that was read."""
+        first = self.rows[min(self.rows)] if self.is_windowed else None
+        return first is not None and order_of(identity) < order_of(first.identity)
 
     def _has_merged(self) -> bool:
         """Tell whether a prompt on screen may stand for another one of the same text."""
@@ -156,6 +248,8 @@ class Truth:
         return known | {(seen.turn_id, 1) for seen in self.seen}
 
     def _is_ambiguous_turn(self, seen: Seen) -> bool:
+        if self._may_begin_elsewhere(seen):
+            return True
         if self.is_told_turns:
             return False
         known = self._known()
@@ -166,8 +260,38 @@ class Truth:
             or any(self._has_rival(text[5:], known, self.settled_to) for text in steerings)
             or self._has_steering_equal_to_a_prompt()
             or self._has_been_taken(seen)
+            or self._may_own_what_was_read(seen)
             or (seen.was_read_first and not seen.is_replayed and not self._has_proof(seen))
         )
+
+    def _may_own_what_was_read(self, seen: Seen) -> bool:
+        """Tell whether a turn that is above may own what was read of another: equal texts."""
+        prompt = ("user", f"text:{seen.prompt}")
+        if not self._is_above((seen.turn_id, 1)):
+            return False
+        shown = [(row.stored.role, key_of(row.stored.chunk)) for row in self.rows.values()]
+        first = self.rows[min(self.rows)]
+        is_of_another = first.turn_id != seen.turn_id
+        return prompt in shown or (
+            is_of_another
+            and (first.stored.role, key_of(first.stored.chunk)) in seen.chunks.values()
+        )
+
+    def _may_begin_elsewhere(self, seen: Seen) -> bool:
+        """Tell whether what was read first may begin outside the turn, or elsewhere in it."""
+        if not self._is_above((seen.turn_id, 1)):
+            return False
+        is_told = self.is_told_turns and self.rows[min(self.rows)].turn_id == seen.turn_id
+        if not is_told and not seen.is_known_stored and not self._has_proof(seen):
+            return True
+        rows: list[tuple[str, str]] = [
+            (row.stored.role, key_of(row.stored.chunk))
+            for _, row in sorted(self.rows.items())
+            if row.turn_id == seen.turn_id and row.stored.chunk.type != "image"
+        ]
+        above = [number for number, each in enumerate(seen.chunks) if self._is_above(each)]
+        chunks = list(seen.chunks.values())
+        return any(may_be_stored_as(chunks[number:], rows) for number in above)
 
     def _has_steering_equal_to_a_prompt(self) -> bool:
         """Tell whether a stored text may be a turn's steering or another turn's prompt."""

@@ -39,7 +39,12 @@ class World:
         is_told_turns = choices.one_in(3)
         self.choices = choices
         self.clients = [
-            Client(rules=self.rules, backend=self.backend, is_told_turns=is_told_turns)
+            Client(
+                rules=self.rules,
+                backend=self.backend,
+                is_told_turns=is_told_turns,
+                window=choices.of((None, None, 1, 3)),
+            )
             for _ in range(3)
         ]
         self.clients[0].connect()
@@ -60,7 +65,10 @@ class World:
                 self._receive(client)
         elif move == 9:
             if client.inbox is not None and len(client.reads) < 3:
-                client.request()
+                if client.is_windowed and choices.below(2):
+                    client.request_page(choices.of((1, 2, 5)))
+                else:
+                    client.request()
         elif move == 10 or move == 11:
             waiting = [n for n, read in enumerate(client.reads) if read.answer is None]
             if waiting:
@@ -133,5 +141,5 @@ class World:
             if lost is not None:
                 raise WrongScreenError(f"\nlost   {lost}\nshown  {shown}\nwanted {wanted}")
             return
-        if shown != wanted:
+        if not client.is_right(shown):
             raise WrongScreenError(f"\nshown  {shown}\nwanted {wanted}")

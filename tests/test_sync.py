@@ -240,3 +240,54 @@ def test_a_tail_costs_what_it_brings():
     peak(10)
     # A list that grows by one may be moved once: what counts is that nothing else is copied.
     assert peak(20_001) <= peak(201) + 20_001 * 8 * 2 * 1.3
+
+
+def same(some: c.StoredChunk, other: object) -> bool:
+    return isinstance(other, c.StoredChunk) and some.to_wire() == other.to_wire()
+
+
+def overlapping(size: int) -> tuple[int, int]:
+    """Comparisons of ten reads that bring one new chunk and ten known ones, and items copied."""
+    events = calls(size)
+    log = log_of(events)
+    state = initial_state()
+    for event in events:
+        state = fold_event(state, event)
+    state = sync_history(state, log[: size - 20], requested_after_start=["t1"])
+    with (
+        mock.patch.object(sync_align, "is_twin", wraps=sync_state.is_twin) as is_twin,
+        mock.patch.object(c.StoredChunk, "__eq__", autospec=True, side_effect=same) as is_equal,
+    ):
+        for seen in range(size - 20, size - 10):
+            assert state.sync is not None
+            before = state.committed._buffer, state.sync.rows._buffer
+            state = sync_history(state, log[seen - 10 : seen + 1])
+            assert state.sync is not None
+            assert state.committed._buffer is before[0]
+            assert state.sync.rows._buffer is before[1]
+        compared = is_twin.call_count, is_equal.call_count
+    assert [stored.seq for stored in state.committed] == list(range(1, size - 9))
+    return compared
+
+
+def test_an_overlapping_read_costs_what_it_brings_however_much_is_known():
+    few, as_few = overlapping(200), overlapping(2_000)
+    assert few == as_few
+    assert sum(few) <= 10 * 11 * 3
+
+
+def test_a_page_inside_the_running_turn_costs_what_it_brings():
+    compared = []
+    for size in (200, 2_000):
+        events = calls(size)
+        log = log_of(events)
+        state = begin_replay(sync_history(initial_state(), log[-20:]), "t1")
+        for event in events:
+            state = fold_event(state, event)
+        with mock.patch.object(sync_align, "is_twin", wraps=sync_state.is_twin) as is_twin:
+            for oldest in range(len(log) - 20, len(log) - 120, -10):
+                state = sync_history(state, log[oldest - 10 : oldest])
+        compared.append(is_twin.call_count)
+        shown = [chunk.seq for chunk in select_chunks(state)]
+        assert shown == list(range(len(log) - 119, len(log) + 1))
+    assert compared[0] == compared[1] <= 2 * 100

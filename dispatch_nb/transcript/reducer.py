@@ -53,6 +53,8 @@ from .sync_fold import fold_tracked
 
 __all__ = ["fold_event"]
 
+_tuple = tuple.__new__
+
 
 def fold_event(state: TranscriptState, event: LiveEvent) -> TranscriptState:
     """Return the state after `event`; `state` stays as it is.
@@ -95,7 +97,7 @@ def _extend(
     longer = growing.extended(delta)
     if state.generating and state.provider_retry is None:
         # Most events come this way, and `_replace` would cost as much as all the rest.
-        return TranscriptState._make((*state[:2], longer, *state[3:]))
+        return _tuple(TranscriptState, (*state[:2], longer, *state[3:]))
     return state._replace(accumulating=longer, generating=True, provider_retry=None)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..wire.conversation import ChatMessage, Chunk, Role, TextChunk
 from .rendering import Joined, RenderedChunk, Run, Runs, rendered_chunks, runs_of
 from .state import TranscriptState
+from .sync_places import in_order
 
 __all__ = ["Joined", "RenderedChunk", "select_chunks", "select_messages"]
 
@@ -20,10 +21,12 @@ __all__ = ["Joined", "RenderedChunk", "select_chunks", "select_messages"]
 def select_chunks(state: TranscriptState) -> Joined[RenderedChunk]:
     """Return committed chunks, then provisional ones, then the one that still grows.
 
-    Prompts that no turn has claimed yet come last.
+    A state that went through the functions of `sync.py` shows chunks without a stored twin
+    where they were said, between committed ones. Prompts that no turn has claimed yet come
+    last.
     """
-    stored, built = rendered_chunks(state.committed), rendered_chunks(state.provisional)
-    return Joined((stored, built, _growing(state), _echoes(state)))
+    parts = (_growing(state) if part is None else rendered_chunks(part) for part in in_order(state))
+    return Joined((*parts, _echoes(state)))
 
 
 def select_messages(state: TranscriptState) -> Joined[ChatMessage]:
@@ -34,10 +37,12 @@ def select_messages(state: TranscriptState) -> Joined[ChatMessage]:
     same objects as before.
     """
     joining = _Joining()
-    for log in (state.committed, state.provisional):
-        joining.add(runs_of(log))
-    for rendered in (*_growing(state), *_echoes(state)):
-        joining.add_piece(_Loose(rendered.role, [rendered.chunk]))
+    for part in in_order(state):
+        if part is None:
+            joining.add_loose(_growing(state))
+        else:
+            joining.add(runs_of(part))
+    joining.add_loose(_echoes(state))
     return joining.messages()
 
 
@@ -63,6 +68,10 @@ class _Joining:
             self._close()
             self._complete.append(runs.between)
             self._pieces.append(runs.last)
+
+    def add_loose(self, chunks: list[RenderedChunk]) -> None:
+        for rendered in chunks:
+            self.add_piece(_Loose(rendered.role, [rendered.chunk]))
 
     def add_piece(self, piece: Run | _Loose) -> None:
         if self._pieces and self._pieces[-1].role != piece.role:

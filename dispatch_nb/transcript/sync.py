@@ -5,7 +5,11 @@ backend without such events leaves it to its client to find out: history may be 
 time, answers may be behind the events or ahead of them, a replay may begin anew. The
 functions here keep apart which stored chunk is which live one. Feed them so:
 
-* subscribe, then read the history; hand every answer to `sync_history`;
+* subscribe, then read the history; hand every answer to `sync_history`, pages of older
+  chunks too;
+* who reads only the newest chunks at first asks for no more until they are there, and once
+  more for the tail after the replayed `turn-start`: when nothing else proves that what was
+  read begins inside the running turn, this does (`requested_after_start`);
 * when a subscription on a new connection brings its first `user-message`, call
   `begin_replay` with its turn id just before folding it;
 * fold all events with `fold_event`, as always;
@@ -25,7 +29,14 @@ from ..wire.conversation import StoredChunk
 from .history import merge_loaded
 from .log import Log
 from .state import TranscriptState
-from .sync_fold import frozen, realigned, restarted, revealed, with_new_rows
+from .sync_fold import (
+    frozen,
+    realigned,
+    restarted,
+    revealed,
+    with_new_rows,
+    with_older_rows,
+)
 from .sync_state import Echo, Row, SyncState, index_after, tracked
 
 __all__ = ["append_user_message", "begin_replay", "claim_echo", "reject_echo", "sync_history"]
@@ -55,7 +66,9 @@ def sync_history(
     Exactly those provisional chunks go whose stored twins are in. Turns are compared in
     order and together: role, kind, content, call id and step id of each chunk, a text that
     still grows by its beginning. Answers may be partial, late, repeated, or ahead of the
-    events: what events bring afterwards is compared in the same way.
+    events: what events bring afterwards is compared in the same way. A chunk that the
+    backend never stored stays where it was said until its own turn is settled; what was said
+    before the oldest chunk that is loaded comes with its page.
 
     Where the wire alone cannot tell two readings apart, the one that loses nothing is
     taken: a prompt that was answered already in what had been read before it was announced
@@ -71,7 +84,8 @@ def sync_history(
     state
         The state when the answer arrives.
     chunks
-        The answer: all stored chunks behind those known when it was requested.
+        The answer: all stored chunks behind those known when it was requested, the newest
+        ones alone if none were known, or a page of older ones.
     requested_after_seal
         The turns whose `turn-sealed` had been folded when the answer was requested. Only
         their chunks that were never stored are dropped.
@@ -87,13 +101,21 @@ def sync_history(
     if state.sealed_turn_id in requested_after_seal:
         state = state._replace(sealed_turn_id=None)
     sync = _with_proofs(before, requested_after_seal, requested_after_start)
-    sync = _with_rows(sync._replace(hidden=None), answer, turn_ids or {})
-    is_tail = all(stored.seq > before.last_seq for stored in answer)
+    is_told_more = any(
+        new.required and not old.required and new.start is None
+        for old, new in zip(before.tracks, sync.tracks, strict=True)
+    )
+    fresh = _fresh(before, answer, turn_ids or {})
+    sync = _with_rows(sync._replace(hidden=None), fresh)
     is_settling = any(track.turn_id in requested_after_seal for track in sync.tracks)
     newest = sync.tracks[-1] if sync.tracks else None
     is_placed = newest is not None and newest.start is not None and not newest.has_rivals
-    if is_tail and is_placed and not is_settling:
-        return with_new_rows(state, sync)
+    if is_placed and not is_settling and not is_told_more:
+        if not fresh or fresh[0].stored.seq > before.last_seq:
+            return with_new_rows(state, sync)
+        turned = with_older_rows(state, sync, fresh)
+        if turned is not None:
+            return turned
     aligned = realigned(state, sync)
     if not is_settling or aligned.sync is None:
         return aligned
@@ -113,18 +135,26 @@ def _with_proofs(sync: SyncState, sealed: Collection[str], started: Collection[s
     )
 
 
-def _with_rows(
-    sync: SyncState, answer: list[StoredChunk], turn_ids: Mapping[int, str]
-) -> SyncState:
-    new = {
-        stored.seq: Row(stored, turn_ids.get(stored.seq))
-        for stored in answer
-        if stored.seq > sync.base
-    }
-    if new and min(new) <= sync.last_seq:
-        new = {row.stored.seq: row for row in sync.rows} | new
-        sync = sync._replace(rows=Log())
-    sync = sync._replace(rows=sync.rows.extend(new[seq] for seq in sorted(new)))
+def _fresh(sync: SyncState, answer: list[StoredChunk], turn_ids: Mapping[int, str]) -> list[Row]:
+    """Return the rows of the answer that are not there yet, ascending."""
+    found = {stored.seq: stored for stored in answer if stored.seq > sync.base}
+    fresh = []
+    for seq in sorted(found):
+        row = Row(found[seq], turn_ids.get(seq))
+        at = index_after(sync.rows, seq) - 1
+        known = sync.rows[at] if at >= 0 else None
+        is_same = known is not None and known.stored == row.stored
+        if known is None or not is_same or row.turn_id not in (None, known.turn_id):
+            fresh.append(row)
+    return fresh
+
+
+def _with_rows(sync: SyncState, fresh: list[Row]) -> SyncState:
+    if fresh and fresh[0].stored.seq <= sync.last_seq:
+        rows = {row.stored.seq: row for row in (*sync.rows, *fresh)}
+        sync = sync._replace(rows=Log(rows[seq] for seq in sorted(rows)))
+    else:
+        sync = sync._replace(rows=sync.rows.extend(fresh))
     if sync.loaded:
         return sync
     last = sync.last_seq

@@ -8,15 +8,25 @@ Source: the Dispatch transcript contract, D.4 and D.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..wire.conversation import TextChunk, ThinkingChunk, ToolCallChunk, ToolResultChunk
 from .log import Log
 from .state import Accumulating, Provisional
-from .sync_state import Row, SyncState, Track, index_after, is_error, is_silent, is_twin
+from .sync_state import (
+    Aside,
+    Row,
+    SyncState,
+    Track,
+    index_after,
+    is_error,
+    is_silent,
+    is_twin,
+    names_its_step,
+)
 
-__all__ = ["Advance", "advance", "align", "is_doubtful"]
+__all__ = ["Advance", "advance", "align", "is_doubtful", "retreat"]
 
 # Costs of a reading; only the order of their sums matters. A stored prompt that two turns may
 # own goes to the earlier one, as its prompt or steering, unless a call names the later one:
@@ -33,6 +43,7 @@ UNPROVEN = 0.1
 LATER_CHOICE = 0.05
 UNSTORED_CALL = 0.02
 UNSTORED_PROMPT = 1.05
+ALL_ABOVE = 3.0
 DOUBTFUL_PROMPT = 0.9
 UNSTORED_STEERING = 0.95
 UNSTORED_REMARK = 0.01
@@ -71,6 +82,11 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
         if row.turn_id is not None and row.turn_id != track.turn_id:
             break
         if is_silent(row):
+            skipped = [
+                each._replace(after=row.stored.seq) if each.after == cursor else each
+                for each in skipped
+            ]
+            cursor = row.stored.seq
             at += 1
             continue
         is_prompt_of_another = row.stored.role == "user"
@@ -78,7 +94,7 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
             entry = entries[taken]
             may_grow = taken == count - 1 and growing is None and not track.ended
             if is_twin(entry, row.stored, prefix=may_grow):
-                proof = proof or _names_its_step(entry)
+                proof = proof or names_its_step(entry)
                 if entry.role == "user":
                     steered = (taken, at, cursor, len(skipped))
                 cursor = row.stored.seq
@@ -86,12 +102,12 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
             elif _may_be_unstored(track, taken, entry):
                 is_call = not is_error(entry) and entry.role != "user"
                 cost += UNSTORED_CALL if is_call else UNSTORED_REMARK
-                skipped.append(entry)
+                skipped.append(Aside(cursor, entry))
             elif steered is not None and not is_prompt_of_another:
                 # It was the next prompt of the same text: the steering is not stored.
                 taken, at, cursor, count_skipped = steered
                 steered = None
-                skipped[count_skipped:] = [entries[taken]]
+                skipped[count_skipped:] = [Aside(cursor, entries[taken])]
             else:
                 cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
                 break
@@ -114,14 +130,29 @@ def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advan
     other = None
     if steered is not None:
         taken, _, cursor, count_skipped = steered
-        unstored = (*skipped[:count_skipped], entries[taken])
+        unstored = (*skipped[:count_skipped], Aside(cursor, entries[taken]))
         other = track._replace(taken=taken + 1, cursor=cursor, skipped=unstored)
     return Advance(moved, cost, open_twin, proof, other)
 
 
-def _names_its_step(entry: Provisional) -> bool:
-    chunk = entry.chunk
-    return isinstance(chunk, ToolCallChunk | ToolResultChunk) and isinstance(chunk.step_id, str)
+def retreat(track: Track, page: Sequence[Row]) -> Track | None:
+    """Compare the entries above what was read with a page before it, from its end on.
+
+    None if the page is not all of the turn's own, or reaches its prompt.
+    """
+    above = track.above
+    unstored: list[Aside] = []
+    for row in reversed(page):
+        while above > 1 and not is_twin(track.entries[above - 1], row.stored):
+            above -= 1
+            if not _may_be_unstored(track, above, track.entries[above]):
+                return None
+            unstored.append(Aside(row.stored.seq, track.entries[above]))
+        above -= 1
+        if above < 1 or row.turn_id not in (None, track.turn_id):
+            return None
+    skipped = (*reversed(unstored), *track.skipped)
+    return track._replace(above=above, start=page[0].stored.seq, skipped=skipped)
 
 
 def _is_missing(track: Track) -> bool:
@@ -155,6 +186,7 @@ class _Reading(NamedTuple):
 class _Aligner:
     def __init__(self, sync: SyncState, growing: Accumulating | None) -> None:
         self._rows = sync.rows
+        self._is_windowed = sync.is_windowed
         self._tracks = sync.tracks
         self._growing = growing
         self._found: dict[tuple[int, int, bool], list[_Reading]] = {}
@@ -175,8 +207,10 @@ class _Aligner:
         if number == len(self._tracks):
             return [_Reading(0.0, 0, (), matched=False)]
         track = self._tracks[number]
-        unmatched = track._replace(start=None, taken=0, cursor=0, skipped=(), has_rivals=False)
+        unmatched = track.unplaced()
         beginnings = list(self._beginnings(track, at, anchored))
+        if at == 0 and self._is_windowed:
+            beginnings += self._inside(track, self._tracks[number + 1 :])
         found = []
         for rest in self.readings(number + 1, at, anchored and not track.replayed):
             cost = rest.cost + self._cost_of_none(track, at, anchored, rest)
@@ -223,14 +257,11 @@ class _Aligner:
             row = self._rows[index]
             is_mine = row.turn_id == track.turn_id
             is_pinned = track.pin in (None, row.stored.seq)
-            may_be = row.turn_id is None and is_pinned
+            is_too_late = track.before is not None and row.stored.seq >= track.before
+            may_be = row.turn_id is None and is_pinned and not is_too_late
             if (may_be or is_mine) and is_twin(first, row.stored, prefix=may_grow):
-                begun = track._replace(
-                    start=row.stored.seq,
-                    taken=1,
-                    cursor=row.stored.seq,
-                    skipped=(),
-                    has_rivals=False,
+                begun = track.unplaced()._replace(
+                    start=row.stored.seq, taken=1, cursor=row.stored.seq
                 )
                 done = advance(begun, self._rows, self._growing)
                 if is_mine or done.proof or self._is_credible(track, index, anchored):
@@ -242,6 +273,45 @@ class _Aligner:
                 is_old = track.known is None or row.stored.seq <= track.known
                 gap = UNKNOWN_TURN_BETWEEN if anchored else gap if is_old else LATER_CHOICE
 
+    def _inside(self, track: Track, later: tuple[Track, ...]) -> Iterator[tuple[Advance, float]]:
+        """Yield the track advanced from each entry that the first row may be, but its prompt.
+
+        What was read first begins inside the turn then. Without proof only a turn whose
+        prompt is stored for certain is read so, or one that may own a later turn's prompt as
+        its steering. The earliest entry wins: that loses nothing.
+        """
+        if not track.entries:
+            return
+        row = self._rows[0]
+        is_mine = row.turn_id == track.turn_id
+        if row.turn_id is not None and not is_mine:
+            return
+        for taken, entry in self._first_read(track):
+            seq = row.stored.seq
+            begun = track.unplaced()._replace(start=seq, above=taken, taken=taken, cursor=seq)
+            if entry is not None:
+                begun = begun._replace(taken=taken + 1)
+            done = advance(begun, self._rows, self._growing)
+            if entry is not None and names_its_step(entry):
+                done = done._replace(proof=True)
+            is_contested = entry is not None and any(
+                other.entries[:1] and other.entries[0].chunk == entry.chunk for other in later
+            )
+            if is_mine or done.proof or track.required or (track.started and is_contested):
+                yield done, 0.0
+
+    def _first_read(self, track: Track) -> Iterator[tuple[int, Provisional | None]]:
+        """Yield how many entries may be above the first row, and the entry that is this row."""
+        row, count = self._rows[0], len(track.entries)
+        if is_silent(row):  # an image follows its prompt
+            yield 1, None
+            return
+        may_grow = not track.ended and self._growing is None
+        for number in range(count - 1, 0, -1):
+            entry = track.entries[number]
+            if is_twin(entry, row.stored, prefix=may_grow and number == count - 1):
+                yield number, entry
+
     def _is_credible(self, track: Track, index: int, anchored: bool) -> bool:
         """Tell whether the prompt may be the one at `index`, as far as nothing proves it."""
         if self._rows[index].stored.seq <= track.after:
@@ -252,10 +322,12 @@ class _Aligner:
     def _cost_of_none(self, track: Track, at: int, anchored: bool, rest: _Reading) -> float:
         if track.failed or not track.entries:
             return 0.0
+        may_be_above = self._is_windowed and at == 0
         if track.required:
-            return IMPOSSIBLE
+            return ALL_ABOVE if may_be_above else IMPOSSIBLE
         if rest.matched:
-            return IMPOSSIBLE if track.started else UNSTORED_PROMPT
+            is_stored = track.started and not may_be_above
+            return IMPOSSIBLE if is_stored else UNSTORED_PROMPT
         is_next = anchored and not track.replayed
         if not is_next or all(map(is_silent, self._rows[at:])):
             return NOT_STORED_YET
@@ -269,6 +341,7 @@ def _takes_prompt_of(track: Track, rest: _Reading, rows: Log[Row]) -> bool:
     first = track.entries[0]
     return any(
         later.start is not None
+        and later.above == 0
         and later.entries[0].chunk == first.chunk
         and rows[index_after(rows, later.start - 1)].turn_id is None
         for later in rest.tracks

@@ -5,17 +5,38 @@ A history answer may be ahead of the events, so an event may bring what is shown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import groupby, islice
 
 from ..wire.events import TurnEvent, UserMessageEvent
 from ..wire.extensions import LiveEvent
 from .log import Log
 from .state import Provisional, TranscriptState
-from .sync_align import CUT_OFF, advance, align
+from .sync_align import CUT_OFF, advance, align, retreat
 from .sync_echoes import align_echoes
-from .sync_state import Hidden, SyncState, Track, with_entry, with_open_text
+from .sync_places import places_of
+from .sync_state import (
+    MOST_LOOKED_AT,
+    Aside,
+    Hidden,
+    Row,
+    SyncState,
+    Track,
+    is_silent,
+    is_twin,
+    with_entry,
+    with_open_text,
+)
 
-__all__ = ["fold_tracked", "frozen", "realigned", "restarted", "revealed", "with_new_rows"]
+__all__ = [
+    "fold_tracked",
+    "frozen",
+    "realigned",
+    "restarted",
+    "revealed",
+    "with_new_rows",
+    "with_older_rows",
+]
 
 MOST_TRACKS = 8
 
@@ -111,8 +132,9 @@ def _with_restarted(sync: SyncState, turn_id: str) -> SyncState:
         known=old.known,
         replayed=True,
         seen_before=old.seen_before or bool(old.entries),
-        required=old.required,
-        pin=old.pin if old.start is None or old.has_rivals else old.start,
+        required=old.required or (old.above > 0 and not old.has_rivals),
+        pin=old.pin if old.start is None or old.has_rivals or old.above else old.start,
+        before=old.start if old.above and not old.has_rivals else old.before,
     )
     return sync._replace(tracks=_with_track(sync.tracks, again))
 
@@ -135,11 +157,24 @@ def _with_event(
     is_open = newest.start is None or newest.has_rivals
     is_named = is_open and newest.called and not (old is not None and old.called)
     is_proven = bool(newest.skipped) and old is not None and newest.proven > old.proven
-    if event.type in _BORDERS or is_named or is_proven:
+    is_reached = is_open and changed.is_windowed and _may_reach(changed, newest, old)
+    if event.type in _BORDERS or is_named or is_proven or is_reached:
         return realigned(after, changed)
     if newest.start is None or changed.last_seq <= newest.cursor:
         return after._replace(sync=changed)
     return with_new_rows(after, changed)
+
+
+def _may_reach(sync: SyncState, newest: Track, old: Track | None) -> bool:
+    """Tell whether a new entry may be where what was read first begins, or prove it."""
+    known = len(old.entries) if old is not None and old.turn_id == newest.turn_id else 0
+    first = list(islice((row for row in sync.rows if not is_silent(row)), MOST_LOOKED_AT))
+    return any(
+        is_twin(entry, row.stored)
+        for entry in newest.entries[known:]
+        for number, row in enumerate(first)
+        if number == 0 or row.stored.chunk.type in ("tool-call", "tool-result")
+    )
 
 
 _BORDERS = frozenset({"user-message", "turn-start", "error", "done", "turn-sealed"})
@@ -201,7 +236,27 @@ def with_new_rows(state: TranscriptState, sync: SyncState) -> TranscriptState:
     done = advance(sync.tracks[-1], sync.rows, growing)
     if done.cost >= CUT_OFF:
         return realigned(state, sync)
-    return _shown(state, sync._replace(tracks=(*sync.tracks[:-1], done.track)), done.open_twin)
+    passed = done.track.taken - sync.tracks[-1].taken
+    changed = sync._replace(tracks=(*sync.tracks[:-1], done.track))
+    return _shown(state, changed, done.open_twin, passed=passed)
+
+
+def with_older_rows(
+    state: TranscriptState, sync: SyncState, fresh: Sequence[Row]
+) -> TranscriptState | None:
+    """Return the state after a page before the rows was compared; None if that needs them all."""
+    first = sync.tracks[0]
+    is_page = sync.rows.view(0, len(fresh)) == Log(fresh)
+    if first.start is None or first.has_rivals or not is_page:
+        return None
+    if first.above:
+        longer = retreat(first, fresh)
+        if longer is None:
+            return None
+        sync = sync._replace(tracks=(longer, *sync.tracks[1:]))
+    newest = sync.tracks[-1]
+    open_twin = advance(newest, sync.rows, state.accumulating).open_twin
+    return _shown(state, sync, open_twin, passed=0)
 
 
 def realigned(state: TranscriptState, sync: SyncState) -> TranscriptState:
@@ -217,27 +272,70 @@ def realigned(state: TranscriptState, sync: SyncState) -> TranscriptState:
     return _shown(state, sync._replace(tracks=tracks), open_twin)
 
 
-def frozen(sync: SyncState, old: Iterable[Track]) -> SyncState:
+def frozen(sync: SyncState, old: Sequence[Track]) -> SyncState:
     """Return the memory with the oldest turns as they are now, never to be aligned again."""
-    old = tuple(old)
-    kept = (entry for track in old for entry in track.unstored())
+    places = places_of(sync)
+    kept = [
+        aside
+        for track, place in zip(old, places, strict=False)
+        for aside in _asides(track, sync.last_seq if place is None else place)
+    ]
     base = max([sync.base, *(track.cursor for track in old)])
     return sync._replace(frozen=(*sync.frozen, *kept), tracks=sync.tracks[len(old) :], base=base)
 
 
+def _asides(track: Track, place: int) -> list[Aside]:
+    return [*track.skipped, *(Aside(place, entry) for entry in track.entries[track.taken :])]
+
+
 def _shown(
-    state: TranscriptState, sync: SyncState, open_twin: str | None = None
+    state: TranscriptState,
+    sync: SyncState,
+    open_twin: str | None = None,
+    *,
+    passed: int | None = None,
 ) -> TranscriptState:
-    """Return the state in which exactly what has no stored twin is provisional."""
+    """Return the state in which exactly what has no stored twin is provisional.
+
+    `passed` says that of the newest turn's provisional chunks only so many first ones go.
+    """
     growing, hidden = state.accumulating, sync.hidden
     if growing is not None:
         hidden = None
     if growing is not None and open_twin is not None:
         hidden = Hidden(growing, open_twin, len(growing.text))
         growing = None
-    entries = (entry for track in sync.tracks for entry in track.unstored())
+    *places, place = places_of(sync) or (None,)
+    asides = list(sync.frozen)
+    for track, each in zip(sync.tracks, places, strict=False):
+        asides += _asides(track, sync.last_seq if each is None else each)
+    rest: Log[Provisional] = Log()
+    if sync.tracks:
+        newest = sync.tracks[-1]
+        asides += newest.skipped
+        if passed is not None and passed + len(newest.entries) - newest.taken == len(
+            state.provisional
+        ):
+            rest = state.provisional.drop(passed)
+        else:
+            rest = Log(newest.entries[newest.taken :])
     return state._replace(
-        provisional=Log([*sync.frozen, *entries]),
+        provisional=rest,
         accumulating=growing,
-        sync=sync._replace(hidden=hidden, echoes=align_echoes(sync)),
+        sync=sync._replace(
+            hidden=hidden,
+            echoes=align_echoes(sync),
+            asides=_grouped(asides),
+            place=None if place is None or place >= sync.last_seq else place,
+        ),
     )
+
+
+def _grouped(asides: list[Aside]) -> tuple[tuple[int, Log[Provisional]], ...]:
+    asides.sort(key=_after)
+    groups = groupby(asides, key=_after)
+    return tuple((after, Log(aside.entry for aside in group)) for after, group in groups)
+
+
+def _after(aside: Aside) -> int:
+    return aside.after

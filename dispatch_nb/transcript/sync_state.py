@@ -5,6 +5,7 @@ Source: the Dispatch transcript contract, D.4 and D.6.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..wire.conversation import (
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .state import Accumulating, Provisional, TranscriptState
 
 __all__ = [
+    "MOST_LOOKED_AT",
+    "Aside",
     "Echo",
     "Hidden",
     "Row",
@@ -32,10 +35,15 @@ __all__ = [
     "is_error",
     "is_silent",
     "is_twin",
+    "names_its_step",
     "tracked",
     "with_entry",
     "with_open_text",
 ]
+
+
+MOST_LOOKED_AT = 8
+"""How many chunks are looked at for a proof of where what was read first begins."""
 
 
 class Row(NamedTuple):
@@ -43,6 +51,13 @@ class Row(NamedTuple):
 
     stored: StoredChunk
     turn_id: str | None
+
+
+class Aside(NamedTuple):
+    """A chunk without a stored twin that stands behind the row of this `seq`."""
+
+    after: int
+    entry: Provisional
 
 
 class Echo(NamedTuple):
@@ -64,8 +79,10 @@ class Track(NamedTuple):
 
     `entries` is everything its events built, stored or not. The first `taken` of them have
     been compared with rows up to the `seq` `cursor`; `skipped` are those among them that
-    the backend did not store. `start` is the `seq` of the first entry's twin, `pin` what it
-    was before a replay began; `has_rivals` says that it could be another one. Entries
+    the backend did not store. The twins of the first `above` entries are older than all that
+    was read: what was read first began inside the turn. `start` is the `seq` of the twin of
+    the entry after these, `pin` what it was before a replay began, and the prompt's own is
+    below `before`; `has_rivals` says that it could be another one. Entries
     before number `proven` are stored for certain, steering and errors apart; the prompt is
     when the turn is `required`, and everything that ever will be when it is `complete`.
     """
@@ -85,14 +102,16 @@ class Track(NamedTuple):
     has_rivals: bool = False
     proven: int = 0
     pin: int | None = None
+    before: int | None = None
     start: int | None = None
+    above: int = 0
     taken: int = 0
     cursor: int = 0
-    skipped: tuple[Provisional, ...] = ()
+    skipped: tuple[Aside, ...] = ()
 
-    def unstored(self) -> list[Provisional]:
-        """Return the entries that have no stored twin, or none yet."""
-        return [*self.skipped, *self.entries[self.taken :]]
+    def unplaced(self) -> Track:
+        """Return the track as if it had not been compared with any row."""
+        return self._replace(start=None, above=0, taken=0, cursor=0, skipped=(), has_rivals=False)
 
 
 class Hidden(NamedTuple):
@@ -111,7 +130,8 @@ class SyncState(NamedTuple):
 
     `rows` ascend by `seq`. When they are `exact` the first of them follows the last chunk
     of a settled turn, so nothing unknown can be among them. `frozen` are chunks of turns
-    that ended without a seal, long ago.
+    that ended without a seal, long ago. `asides` are all chunks that stand between rows,
+    by the row they follow; provisional chunks stand behind the row `place`, or last.
     """
 
     rows: Log[Row]
@@ -119,7 +139,9 @@ class SyncState(NamedTuple):
     exact: bool = False
     loaded: bool = False
     tracks: tuple[Track, ...] = ()
-    frozen: tuple[Provisional, ...] = ()
+    frozen: tuple[Aside, ...] = ()
+    asides: tuple[tuple[int, Log[Provisional]], ...] = ()
+    place: int | None = None
     echoes: tuple[Echo, ...] = ()
     hidden: Hidden | None = None
 
@@ -127,6 +149,11 @@ class SyncState(NamedTuple):
     def last_seq(self) -> int:
         """The highest `seq` that was ever read."""
         return self.rows[-1].stored.seq if self.rows else self.base
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether there are stored chunks before the rows that nobody has read."""
+        return bool(self.rows) and self.rows[0].stored.seq > self.base + 1
 
     def known(self) -> int | None:
         """Return the `seq` up to which a new turn's chunks are doubtful; None before any read."""
@@ -183,6 +210,12 @@ def is_error(entry: Provisional) -> bool:
     return isinstance(entry.chunk, ErrorChunk)
 
 
+def names_its_step(entry: Provisional) -> bool:
+    """Tell whether the entry is a call or result that says of which step it is."""
+    chunk = entry.chunk
+    return isinstance(chunk, ToolCallChunk | ToolResultChunk) and isinstance(chunk.step_id, str)
+
+
 def is_silent(row: Row) -> bool:
     """Tell whether the row is of a kind that no event announces."""
     return isinstance(row.stored.chunk, ImageChunk | SystemChunk)
@@ -223,14 +256,11 @@ def index_after(rows: Log[Row], seq: int) -> int:
     """Return the position of the first row with a higher `seq`."""
     if not rows or rows[0].stored.seq > seq:
         return 0
-    low = min(seq - rows[0].stored.seq + 1, len(rows))
-    if rows[low - 1].stored.seq == seq:  # no gaps up to here, as the contract promises
-        return low
-    low, high = 0, len(rows)
-    while low < high:
-        middle = (low + high) // 2
-        if rows[middle].stored.seq <= seq:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    guess = min(seq - rows[0].stored.seq + 1, len(rows))
+    if rows[guess - 1].stored.seq == seq:  # no gaps up to here, as the contract promises
+        return guess
+    return bisect_right(rows, seq, key=_seq)
+
+
+def _seq(row: Row) -> int:
+    return row.stored.seq

@@ -5,8 +5,9 @@
  */
 
 import type { StoredChunk } from "../wire/types";
-import { Log } from "./log";
+import { Log, positionAfter } from "./log";
 import type { TranscriptState } from "./state";
+import { isEqual } from "./sync-state";
 
 /**
  * Return the state with `chunks` among its committed ones, ascending by `seq`.
@@ -38,7 +39,11 @@ export function mergeLoaded(
   );
 }
 
-/** Return the union by `seq`, ascending, where `chunks` win; O(new) for a pure tail. */
+/**
+ * Return the union by `seq`, ascending, where `chunks` win.
+ *
+ * It costs what `chunks` are, not what is there, as long as those that are new are a tail.
+ */
 export function mergeBySeq(
   committed: Log<StoredChunk>,
   chunks: Iterable<StoredChunk>,
@@ -48,9 +53,21 @@ export function mergeBySeq(
   if (first === undefined) return committed;
   const last = committed.at(-1);
   if (last === undefined || last.seq < first.seq) return committed.extend(incoming);
+  const added = incoming.filter((stored) => !isThere(committed, stored));
+  if (added.every(({ seq }) => seq > last.seq)) return committed.extend(added);
   const union = bySeq(committed);
   for (const stored of incoming) union.set(stored.seq, stored);
   return Log.of(ascending(union));
+}
+
+/** Tell whether the very same chunk is among the committed ones. */
+export function isThere(committed: Log<StoredChunk>, stored: StoredChunk): boolean {
+  const found = committed.at(Math.max(positionAfter(committed, stored.seq, seqOf) - 1, 0));
+  return found !== undefined && isEqual(found, stored);
+}
+
+function seqOf({ seq }: StoredChunk): number {
+  return seq;
 }
 
 function bySeq(chunks: Iterable<StoredChunk>): Map<number, StoredChunk> {

@@ -97,3 +97,19 @@ export class Log<T> implements Iterable<T> {
     }
   }
 }
+
+/** Return the position of the first item with a higher `seq`; they ascend by it. */
+export function positionAfter<T>(log: Log<T>, seq: number, seqOf: (item: T) => number): number {
+  const first = log.at(0);
+  if (first === undefined || seqOf(first) > seq) return 0;
+  const guess = Math.min(seq - seqOf(first) + 1, log.length);
+  // No gaps up to here, as the contract promises.
+  if (seqOf(log.at(guess - 1) as T) === seq) return guess;
+  let [low, high] = [0, log.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (seqOf(log.at(middle) as T) <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -16,18 +16,22 @@ import {
   runsOf,
 } from "./rendering";
 import { accumulatedChunk, type TranscriptState } from "./state";
+import { inOrder } from "./sync-places";
 
 export { Joined, type RenderedChunk } from "./rendering";
 
 /**
  * Return committed chunks, then provisional ones, then the one that still grows.
  *
- * Prompts that no turn has claimed yet come last.
+ * A state that went through the functions of `sync.ts` shows chunks without a stored twin
+ * where they were said, between committed ones. Prompts that no turn has claimed yet come
+ * last.
  */
 export function selectChunks(state: TranscriptState): Joined<RenderedChunk> {
-  const { committed, provisional } = state;
-  const logs = [renderedChunks(committed), renderedChunks(provisional)];
-  return new Joined([...logs, growing(state), echoes(state)]);
+  const parts = inOrder(state).map((part) =>
+    part === null ? growing(state) : renderedChunks(part),
+  );
+  return new Joined([...parts, echoes(state)]);
 }
 
 /**
@@ -39,11 +43,11 @@ export function selectChunks(state: TranscriptState): Joined<RenderedChunk> {
  */
 export function selectMessages(state: TranscriptState): Joined<ChatMessage> {
   const joining = new Joining();
-  joining.add(runsOf(state.committed));
-  joining.add(runsOf(state.provisional));
-  for (const { role, chunk } of [...growing(state), ...echoes(state)]) {
-    joining.addPiece({ role, chunks: [chunk] });
+  for (const part of inOrder(state)) {
+    if (part === null) joining.addLoose(growing(state));
+    else joining.add(runsOf(part));
   }
+  joining.addLoose(echoes(state));
   return joining.messages();
 }
 
@@ -65,6 +69,10 @@ class Joining {
     this.#close();
     this.#complete.push(runs.between);
     this.#pieces.push(runs.last);
+  }
+
+  addLoose(chunks: readonly RenderedChunk[]): void {
+    for (const { role, chunk } of chunks) this.addPiece({ role, chunks: [chunk] });
   }
 
   addPiece(piece: Run | Loose): void {

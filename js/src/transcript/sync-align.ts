@@ -11,12 +11,15 @@ import type { AccumulatingChunk, ProvisionalChunk } from "../wire/types";
 import type { Log } from "./log";
 import { accumulatedChunk } from "./state";
 import {
+  type Aside,
   indexAfter,
   isDoubtful,
   isError,
   isOfTool,
   isSilent,
   isTwin,
+  isWindowed,
+  namesItsStep,
   type Row,
   type SyncState,
   type Track,
@@ -35,6 +38,7 @@ const UNEXPLAINED_ROWS = 4;
 const DIED_UNSTORED = 1.1;
 const NOT_STORED_YET = 1;
 const UNSTORED_PROMPT = 1.05;
+const ALL_ABOVE = 3;
 export const CUT_OFF = 0.2;
 const OLDER_THAN_ITS_ECHO = 0.4;
 const UNPROVEN = 0.1;
@@ -64,7 +68,7 @@ interface Steered {
   readonly taken: number;
   readonly at: number;
   readonly cursor: number;
-  readonly skipped: readonly ProvisionalChunk[];
+  readonly skipped: readonly Aside[];
 }
 
 /** Compare the rest of the track with the rows behind its cursor. */
@@ -77,7 +81,7 @@ export function advance(
   const { entries } = track;
   let { taken, cursor } = track;
   let at = indexAfter(rows, cursor);
-  let skipped = track.skipped;
+  let skipped: readonly Aside[] = track.skipped;
   let cost = 0;
   let proof = false;
   let openTwin: string | null = null;
@@ -85,28 +89,33 @@ export function advance(
   for (; at < rows.length; ) {
     const row = rows.at(at) as Row;
     if (row.turnId !== null && row.turnId !== track.turnId) break;
+    const { stored } = row;
     if (isSilent(row)) {
+      const passed = cursor;
+      skipped = skipped.map((aside) =>
+        aside.after === passed ? { ...aside, after: stored.seq } : aside,
+      );
+      cursor = stored.seq;
       at += 1;
       continue;
     }
-    const { stored } = row;
     const unlike = stored.role === "user" ? CUT_OFF : CONTRADICTION;
     const entry = entries.at(taken);
     if (taken < entries.length && entry !== undefined) {
       const mayGrow = taken === entries.length - 1 && growing === null && !track.ended;
       if (isTwin(entry, stored, mayGrow)) {
-        proof ||= isOfTool(entry.chunk) && entry.chunk.stepId !== undefined;
+        proof ||= namesItsStep(entry);
         if (entry.role === "user") steered = { taken, at, cursor, skipped };
         cursor = stored.seq;
         at += 1;
       } else if (mayBeUnstored(track, taken, entry)) {
         cost += isOfTool(entry.chunk) ? UNSTORED_CALL : UNSTORED_REMARK;
-        skipped = [...skipped, entry];
+        skipped = [...skipped, { after: cursor, entry }];
       } else if (steered !== null && stored.role !== "user") {
         // It was the next prompt of the same text: the steering is not stored.
         ({ taken, at, cursor, skipped } = steered);
         steered = null;
-        skipped = [...skipped, entries.at(taken) as ProvisionalChunk];
+        skipped = [...skipped, { after: cursor, entry: entries.at(taken) as ProvisionalChunk }];
       } else {
         cost += unlike;
         break;
@@ -130,8 +139,31 @@ export function advance(
 }
 
 function withoutSteering(track: Track, { taken, cursor, skipped }: Steered): Track {
-  const steering = track.entries.at(taken) as ProvisionalChunk;
-  return { ...track, taken: taken + 1, cursor, skipped: [...skipped, steering] };
+  const entry = track.entries.at(taken) as ProvisionalChunk;
+  return { ...track, taken: taken + 1, cursor, skipped: [...skipped, { after: cursor, entry }] };
+}
+
+/**
+ * Compare the entries above what was read with a page before it, from its end on.
+ *
+ * Null if the page is not all of the turn's own, or reaches its prompt.
+ */
+export function retreat(track: Track, page: readonly Row[]): Track | null {
+  const { entries } = track;
+  let { above, start } = track;
+  const unstored: Aside[] = [];
+  for (const { stored, turnId } of [...page].reverse()) {
+    for (; above > 1; above -= 1) {
+      const entry = entries.at(above - 1) as ProvisionalChunk;
+      if (isTwin(entry, stored)) break;
+      if (!mayBeUnstored(track, above - 1, entry)) return null;
+      unstored.unshift({ after: stored.seq, entry });
+    }
+    above -= 1;
+    start = stored.seq;
+    if (above < 1 || (turnId !== null && turnId !== track.turnId)) return null;
+  }
+  return { ...track, above, start, skipped: [...unstored, ...track.skipped] };
 }
 
 /** Tell whether something of the track has no twin although it must be stored in the end. */
@@ -149,7 +181,7 @@ function mayBeUnstored(track: Track, number: number, entry: ProvisionalChunk): b
 
 /** Return the tracks where all of them together fit the rows best. */
 export function align(sync: SyncState, growing: AccumulatingChunk | null): readonly Track[] {
-  const [none, placed] = new Aligner(sync.rows, sync.tracks, growing).readings(0, 0, sync.exact);
+  const [none, placed] = new Aligner(sync, growing).readings(0, 0, sync.exact);
   const best = placed !== undefined && placed.cost < (none?.cost ?? 0) ? placed : none;
   return best?.tracks ?? [];
 }
@@ -163,12 +195,18 @@ interface Reading {
 
 class Aligner {
   private readonly found = new Map<string, readonly Reading[]>();
+  private readonly rows: Log<Row>;
+  private readonly tracks: readonly Track[];
+  private readonly isWindowed: boolean;
 
   constructor(
-    private readonly rows: Log<Row>,
-    private readonly tracks: readonly Track[],
+    sync: SyncState,
     private readonly growing: AccumulatingChunk | null,
-  ) {}
+  ) {
+    this.rows = sync.rows;
+    this.tracks = sync.tracks;
+    this.isWindowed = isWindowed(sync);
+  }
 
   /**
    * Return the best readings of the tracks from `number` on, in the rows from `at` on.
@@ -190,6 +228,9 @@ class Aligner {
     const track = this.tracks[number];
     if (track === undefined) return [{ cost: 0, lateness: 0, tracks: [], matched: false }];
     const beginnings = [...this.beginnings(track, at, anchored)];
+    if (at === 0 && this.isWindowed) {
+      beginnings.push(...this.inside(track, this.tracks.slice(number + 1)));
+    }
     const rests = this.readings(number + 1, at, anchored && !track.replayed);
     const found: Reading[] = rests.map((rest) => ({
       cost:
@@ -244,7 +285,9 @@ class Aligner {
       const row = this.rows.at(index) as Row;
       const { seq } = row.stored;
       const isMine = row.turnId === track.turnId;
-      const mayBe = row.turnId === null && (track.pin === null || track.pin === seq);
+      const isPinned = track.pin === null || track.pin === seq;
+      const isTooLate = track.before !== null && seq >= track.before;
+      const mayBe = row.turnId === null && isPinned && !isTooLate;
       if ((mayBe || isMine) && isTwin(first, row.stored, mayGrow)) {
         const begun = { ...unplaced(track), start: seq, taken: 1, cursor: seq };
         const done = advance(begun, this.rows, this.growing);
@@ -262,6 +305,49 @@ class Aligner {
     }
   }
 
+  /**
+   * Yield the track advanced from each entry that the first row may be, but its prompt.
+   *
+   * What was read first begins inside the turn then. Without proof only a turn whose prompt
+   * is stored for certain is read so, or one that may own a later turn's prompt as its
+   * steering. The earliest entry wins: that loses nothing.
+   */
+  private *inside(track: Track, later: readonly Track[]): Iterable<[Advance, number]> {
+    const { stored, turnId } = this.rows.at(0) as Row;
+    const isMine = turnId === track.turnId;
+    if (track.entries.length === 0 || (turnId !== null && !isMine)) return;
+    for (const [above, entry] of this.firstRead(track)) {
+      const { seq } = stored;
+      const taken = entry === null ? above : above + 1;
+      const begun = { ...unplaced(track), start: seq, above, taken, cursor: seq };
+      const done = advance(begun, this.rows, this.growing);
+      const proof = done.proof || (entry !== null && namesItsStep(entry));
+      const isContested = later.some((other) => {
+        const prompt = other.entries.at(0)?.chunk;
+        const mine = entry?.chunk;
+        return prompt?.type === "text" && mine?.type === "text" && prompt.text === mine.text;
+      });
+      if (isMine || proof || track.required || (track.started && isContested)) {
+        yield [{ ...done, proof }, 0];
+      }
+    }
+  }
+
+  /** Yield how many entries may be above the first row, and the entry that is this row. */
+  private *firstRead(track: Track): Iterable<[number, ProvisionalChunk | null]> {
+    const row = this.rows.at(0) as Row;
+    const { entries, ended } = track;
+    if (isSilent(row)) {
+      yield [1, null]; // An image follows its prompt.
+      return;
+    }
+    for (let number = entries.length - 1; number > 0; number -= 1) {
+      const entry = entries.at(number) as ProvisionalChunk;
+      const mayGrow = !ended && this.growing === null && number === entries.length - 1;
+      if (isTwin(entry, row.stored, mayGrow)) yield [number, entry];
+    }
+  }
+
   /** Tell whether the prompt may be the one at `index`, as far as nothing proves it. */
   private isCredible(track: Track, index: number, anchored: boolean): boolean {
     if ((this.rows.at(index) as Row).stored.seq <= track.after) return track.required;
@@ -271,8 +357,9 @@ class Aligner {
 
   private costOfNone(track: Track, at: number, anchored: boolean, rest: Reading): number {
     if (track.failed || track.entries.length === 0) return 0;
-    if (track.required) return IMPOSSIBLE;
-    if (rest.matched) return track.started ? IMPOSSIBLE : UNSTORED_PROMPT;
+    const mayBeAbove = this.isWindowed && at === 0;
+    if (track.required) return mayBeAbove ? ALL_ABOVE : IMPOSSIBLE;
+    if (rest.matched) return track.started && !mayBeAbove ? IMPOSSIBLE : UNSTORED_PROMPT;
     const isNext = anchored && !track.replayed;
     if (!isNext || this.rows.slice(at).every(isSilent)) return NOT_STORED_YET;
     return track.started ? UNEXPLAINED_ROWS : DIED_UNSTORED;
@@ -283,8 +370,9 @@ class Aligner {
 function takesPromptOf(track: Track, rest: Reading, rows: Log<Row>): boolean {
   const first = track.entries.at(0)?.chunk;
   if (track.failed || first?.type !== "text") return false;
-  return rest.tracks.some(({ start, entries }) => {
-    if (start === null || rows.at(indexAfter(rows, start - 1))?.turnId !== null) return false;
+  return rest.tracks.some(({ start, above, entries }) => {
+    if (start === null || above > 0 || rows.at(indexAfter(rows, start - 1))?.turnId !== null)
+      return false;
     const other = entries.at(0)?.chunk;
     return other?.type === "text" && other.text === first.text;
   });

@@ -7,16 +7,24 @@
 import type { LiveEvent, ProvisionalChunk, UserMessageEvent } from "../wire/types";
 import { Log } from "./log";
 import type { TranscriptState } from "./state";
-import { advance, align, CUT_OFF } from "./sync-align";
+import { advance, align, CUT_OFF, retreat } from "./sync-align";
 import { alignEchoes } from "./sync-echoes";
+import { placesOf } from "./sync-places";
 import {
+  type Aside,
   type Hidden,
+  isOfTool,
+  isSilent,
+  isTwin,
+  isWindowed,
   knownSeq,
   lastSeq,
+  MOST_LOOKED_AT,
   newTrack,
+  type Row,
+  type Stretch,
   type SyncState,
   type Track,
-  unstored,
   withEntry,
   withOpenText,
 } from "./sync-state";
@@ -119,13 +127,15 @@ function withRestarted(sync: SyncState, turnId: string): SyncState {
   if (old === undefined) {
     return { ...sync, tracks: [...sync.tracks, unknownTrack(sync, turnId)] };
   }
+  const isInside = old.above > 0 && !old.hasRivals;
   const again = newTrack(turnId, {
     after: old.after,
     known: old.known,
     replayed: true,
     seenBefore: old.seenBefore || old.entries.length > 0,
-    required: old.required,
-    pin: old.start === null || old.hasRivals ? old.pin : old.start,
+    required: old.required || isInside,
+    pin: old.start === null || old.hasRivals || old.above > 0 ? old.pin : old.start,
+    before: isInside ? old.start : old.before,
   });
   return { ...sync, tracks: withTrack(sync.tracks, again) };
 }
@@ -157,13 +167,29 @@ function withEvent(
   const isOpen = newest.start === null || newest.hasRivals;
   const isNamed = isOpen && newest.called && !old?.called;
   const isProven = newest.skipped.length > 0 && old !== undefined && newest.proven > old.proven;
-  if (BORDERS.has(event.type) || isNamed || isProven) {
+  const isReached = isOpen && isWindowed(changed) && mayReach(changed, newest, old);
+  if (BORDERS.has(event.type) || isNamed || isProven || isReached) {
     return realigned(after, changed);
   }
   if (newest.start === null || lastSeq(changed) <= newest.cursor) {
     return { ...after, sync: changed };
   }
   return withNewRows(after, changed);
+}
+
+/** Tell whether a new entry may be where what was read first begins, or prove it. */
+function mayReach({ rows }: SyncState, newest: Track, old: Track | undefined): boolean {
+  const known = old?.turnId === newest.turnId ? old.entries.length : 0;
+  const added = newest.entries.slice(known);
+  let looked = 0;
+  for (const row of rows) {
+    if (isSilent(row)) continue;
+    const isTelling = looked === 0 || isOfTool(row.stored.chunk);
+    if (isTelling && added.some((entry) => isTwin(entry, row.stored))) return true;
+    looked += 1;
+    if (looked === MOST_LOOKED_AT) return false;
+  }
+  return false;
 }
 
 function withOwnedEntry(
@@ -218,7 +244,24 @@ export function withNewRows(state: TranscriptState, sync: SyncState): Transcript
   if (newest === undefined) return shown(state, sync, null);
   const { track, cost, openTwin } = advance(newest, sync.rows, state.accumulating);
   if (cost >= CUT_OFF) return realigned(state, sync);
-  return shown(state, { ...sync, tracks: withTrack(sync.tracks, track) }, openTwin);
+  const passed = track.taken - newest.taken;
+  return shown(state, { ...sync, tracks: withTrack(sync.tracks, track) }, openTwin, passed);
+}
+
+/** Return the state after a page before the rows was compared; null if that needs them all. */
+export function withOlderRows(
+  state: TranscriptState,
+  sync: SyncState,
+  fresh: readonly Row[],
+): TranscriptState | null {
+  const [first, ...others] = sync.tracks;
+  const isPage = fresh.every((row, index) => sync.rows.at(index) === row);
+  if (first === undefined || first.start === null || first.hasRivals || !isPage) return null;
+  const longer = first.above > 0 ? retreat(first, fresh) : first;
+  if (longer === null) return null;
+  const tracks = [longer, ...others];
+  const { openTwin } = advance(tracks.at(-1) ?? longer, sync.rows, state.accumulating);
+  return shown(state, { ...sync, tracks }, openTwin, 0);
 }
 
 /** Return the state after all turns were aligned with the rows. */
@@ -235,16 +278,31 @@ export function realigned(state: TranscriptState, memory: SyncState): Transcript
 
 /** Return the memory with the oldest turns as they are now, never to be aligned again. */
 export function frozen(sync: SyncState, old: readonly Track[]): SyncState {
+  const places = placesOf(sync);
+  const kept = old.flatMap((track, index) => asidesOf(track, places[index] ?? lastSeq(sync)));
   return {
     ...sync,
-    frozen: [...sync.frozen, ...old.flatMap(unstored)],
+    frozen: [...sync.frozen, ...kept],
     tracks: sync.tracks.slice(old.length),
     base: Math.max(sync.base, ...old.map(({ cursor }) => cursor)),
   };
 }
 
-/** Return the state in which exactly what has no stored twin is provisional. */
-function shown(state: TranscriptState, sync: SyncState, openTwin: string | null): TranscriptState {
+function asidesOf({ skipped, entries, taken }: Track, place: number): Aside[] {
+  return [...skipped, ...entries.slice(taken).map((entry) => ({ after: place, entry }))];
+}
+
+/**
+ * Return the state in which exactly what has no stored twin is provisional.
+ *
+ * `passed` says that of the newest turn's provisional chunks only so many first ones go.
+ */
+function shown(
+  state: TranscriptState,
+  sync: SyncState,
+  openTwin: string | null,
+  passed: number | null = null,
+): TranscriptState {
   const growing = state.accumulating;
   let hidden = growing === null ? sync.hidden : null;
   let accumulating = growing;
@@ -252,10 +310,47 @@ function shown(state: TranscriptState, sync: SyncState, openTwin: string | null)
     hidden = { growing, twin: openTwin, offset: growing.text.length };
     accumulating = null;
   }
+  const last = lastSeq(sync);
+  const places = placesOf(sync);
+  const place = places.at(-1) ?? null;
+  const older = sync.tracks.slice(0, -1);
+  const asides = [
+    ...sync.frozen,
+    ...older.flatMap((track, index) => asidesOf(track, places[index] ?? last)),
+    ...(sync.tracks.at(-1)?.skipped ?? []),
+  ];
   return {
     ...state,
-    provisional: Log.of([...sync.frozen, ...sync.tracks.flatMap(unstored)]),
+    provisional: restOf(state.provisional, sync.tracks.at(-1), passed),
     accumulating,
-    sync: { ...sync, hidden, echoes: alignEchoes(sync) },
+    sync: {
+      ...sync,
+      hidden,
+      echoes: alignEchoes(sync),
+      asides: grouped(asides),
+      place: place === null || place >= last ? null : place,
+    },
   };
+}
+
+function restOf(
+  provisional: Log<ProvisionalChunk>,
+  newest: Track | undefined,
+  passed: number | null,
+): Log<ProvisionalChunk> {
+  if (newest === undefined) return Log.of();
+  const { entries, taken } = newest;
+  const isCut = passed !== null && passed + entries.length - taken === provisional.length;
+  return isCut ? provisional.drop(passed) : Log.of(entries.slice(taken));
+}
+
+function grouped(asides: Aside[]): Stretch[] {
+  asides.sort((a, b) => a.after - b.after);
+  const groups: [number, ProvisionalChunk[]][] = [];
+  for (const { after, entry } of asides) {
+    const last = groups.at(-1);
+    if (last?.[0] === after) last[1].push(entry);
+    else groups.push([after, [entry]]);
+  }
+  return groups.map(([after, entries]) => [after, Log.of(entries)]);
 }

@@ -6,13 +6,22 @@
  */
 
 import type { AccumulatingChunk, Chunk, ProvisionalChunk, StoredChunk } from "../wire/types";
-import { Log } from "./log";
+import { Log, positionAfter } from "./log";
 import type { TranscriptState } from "./state";
+
+/** How many chunks are looked at for a proof of where what was read first begins. */
+export const MOST_LOOKED_AT = 8;
 
 /** A stored chunk that a turn at hand may own, and its turn where the backend says so. */
 export interface Row {
   readonly stored: StoredChunk;
   readonly turnId: string | null;
+}
+
+/** A chunk without a stored twin that stands behind the row of this `seq`. */
+export interface Aside {
+  readonly after: number;
+  readonly entry: ProvisionalChunk;
 }
 
 /**
@@ -34,10 +43,12 @@ export interface Echo {
  *
  * `entries` is everything its events built, stored or not. The first `taken` of them have
  * been compared with rows up to the `seq` `cursor`; `skipped` are those among them that the
- * backend did not store. `start` is the `seq` of the first entry's twin, `pin` what it was
- * before a replay began; `hasRivals` says that it could be another one. Entries before
- * number `proven` are stored for certain, steering and errors apart; the prompt is when the
- * turn is `required`, and everything that ever will be when it is `complete`.
+ * backend did not store. The twins of the first `above` entries are older than all that was
+ * read: what was read first began inside the turn. `start` is the `seq` of the twin of the
+ * entry after these, `pin` what it was before a replay began, and the prompt's own is below
+ * `before`; `hasRivals` says that it could be another one. Entries before number `proven` are
+ * stored for certain, steering and errors apart; the prompt is when the turn is `required`,
+ * and everything that ever will be when it is `complete`.
  */
 export interface Track {
   readonly turnId: string;
@@ -55,10 +66,12 @@ export interface Track {
   readonly hasRivals: boolean;
   readonly proven: number;
   readonly pin: number | null;
+  readonly before: number | null;
   readonly start: number | null;
+  readonly above: number;
   readonly taken: number;
   readonly cursor: number;
-  readonly skipped: readonly ProvisionalChunk[];
+  readonly skipped: readonly Aside[];
 }
 
 /**
@@ -72,12 +85,16 @@ export interface Hidden {
   readonly offset: number;
 }
 
+/** Chunks without a stored twin that stand together behind the row of this `seq`. */
+export type Stretch = readonly [after: number, entries: Log<ProvisionalChunk>];
+
 /**
  * Turns that are not settled, echoes, and the stored chunks that may belong to them.
  *
  * `rows` ascend by `seq`. When they are `exact` the first of them follows the last chunk of
  * a settled turn, so nothing unknown can be among them. `frozen` are chunks of turns that
- * ended without a seal, long ago.
+ * ended without a seal, long ago. `asides` are all chunks that stand between rows, by the row
+ * they follow; provisional chunks stand behind the row `place`, or last.
  */
 export interface SyncState {
   readonly rows: Log<Row>;
@@ -85,13 +102,16 @@ export interface SyncState {
   readonly exact: boolean;
   readonly loaded: boolean;
   readonly tracks: readonly Track[];
-  readonly frozen: readonly ProvisionalChunk[];
+  readonly frozen: readonly Aside[];
+  readonly asides: readonly Stretch[];
+  readonly place: number | null;
   readonly echoes: readonly Echo[];
   readonly hidden: Hidden | null;
 }
 
 const UNPLACED = {
   start: null,
+  above: 0,
   taken: 0,
   cursor: 0,
   skipped: [],
@@ -115,6 +135,7 @@ export function newTrack(turnId: string, known: Partial<Track> = {}): Track {
     complete: false,
     proven: 0,
     pin: null,
+    before: null,
     ...UNPLACED,
     ...known,
   };
@@ -125,9 +146,9 @@ export function unplaced(track: Track): Track {
   return { ...track, ...UNPLACED };
 }
 
-/** Return the entries that have no stored twin, or none yet. */
-export function unstored({ skipped, entries, taken }: Track): ProvisionalChunk[] {
-  return [...skipped, ...entries.slice(taken)];
+/** Tell whether there are stored chunks before the rows that nobody has read. */
+export function isWindowed({ rows, base }: SyncState): boolean {
+  return (rows.at(0)?.stored.seq ?? 0) > base + 1;
 }
 
 /** Return the highest `seq` that was ever read. */
@@ -164,6 +185,8 @@ export function tracked(state: TranscriptState): SyncState {
       ended: index < tracks.length - 1 || !generating,
     })),
     frozen: [],
+    asides: [],
+    place: null,
     echoes: [],
     hidden: null,
   };
@@ -200,6 +223,11 @@ export function isOfTool(chunk: Chunk): chunk is Extract<Chunk, { toolCallId: st
   return chunk.type === "tool-call" || chunk.type === "tool-result";
 }
 
+/** Tell whether the entry is a call or result that says of which step it is. */
+export function namesItsStep({ chunk }: ProvisionalChunk): boolean {
+  return isOfTool(chunk) && chunk.stepId !== undefined;
+}
+
 /** Tell whether the row is of a kind that no event announces. */
 export function isSilent({ stored }: Row): boolean {
   return stored.chunk.type === "image" || stored.chunk.type === "system";
@@ -222,7 +250,8 @@ export function isTwin(entry: ProvisionalChunk, stored: StoredChunk, prefix = fa
   return isEqual(mine, theirs);
 }
 
-function isEqual(some: unknown, other: unknown): boolean {
+/** Tell whether two JSON values are the same. */
+export function isEqual(some: unknown, other: unknown): boolean {
   if (some === other) return true;
   if (typeof some !== "object" || typeof other !== "object") return false;
   if (some === null || other === null || Array.isArray(some) !== Array.isArray(other)) return false;
@@ -234,19 +263,11 @@ function isEqual(some: unknown, other: unknown): boolean {
 
 /** Return the position of the first row with a higher `seq`. */
 export function indexAfter(rows: Log<Row>, seq: number): number {
-  const first = rows.at(0)?.stored.seq;
-  if (first === undefined || first > seq) return 0;
-  const guess = Math.min(seq - first + 1, rows.length);
-  // No gaps up to here, as the contract promises.
-  if (rows.at(guess - 1)?.stored.seq === seq) return guess;
-  let low = 0;
-  let high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((rows.at(middle) as Row).stored.seq <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return positionAfter(rows, seq, seqOf);
+}
+
+function seqOf({ stored }: Row): number {
+  return stored.seq;
 }
 
 /**

@@ -10,10 +10,11 @@ import type { StoredChunk } from "../wire/types";
 import { mergeLoaded } from "./history";
 import { Log } from "./log";
 import type { TranscriptState } from "./state";
-import { frozen, realigned, restarted, revealed, withNewRows } from "./sync-fold";
+import { frozen, realigned, restarted, revealed, withNewRows, withOlderRows } from "./sync-fold";
 import {
   type Echo,
   indexAfter,
+  isEqual,
   knownSeq,
   lastSeq,
   newTrack,
@@ -63,12 +64,20 @@ export function syncHistory(
     sealedTurnId: isSettled ? null : before.sealedTurnId,
   };
   const proven = withProofs({ ...memory, hidden: null }, sealed, new Set(requestedAfterStart));
-  const sync = withRows(proven, answer, turnIds);
-  const isTail = answer.every(({ seq }) => seq > lastSeq(memory));
+  const fresh = freshRows(memory, answer, turnIds);
+  const sync = withRows(proven, fresh);
   const isSettling = sync.tracks.some(({ turnId }) => sealed.has(turnId));
   const newest = sync.tracks.at(-1);
   const isPlaced = newest !== undefined && newest.start !== null && !newest.hasRivals;
-  if (isTail && isPlaced && !isSettling) return withNewRows(state, sync);
+  const isToldMore = proven.tracks.some(
+    ({ required, start }, index) => required && start === null && !memory.tracks[index]?.required,
+  );
+  if (isPlaced && !isSettling && !isToldMore) {
+    const first = fresh[0]?.stored.seq ?? Number.POSITIVE_INFINITY;
+    if (first > lastSeq(memory)) return withNewRows(state, sync);
+    const turned = withOlderRows(state, sync, fresh);
+    if (turned !== null) return turned;
+  }
   const aligned = realigned(state, sync);
   if (!isSettling || aligned.sync === undefined) return aligned;
   return realigned(revealed(aligned, aligned.sync), settled(aligned.sync, sealed));
@@ -88,12 +97,28 @@ function withProofs(
   return { ...sync, tracks };
 }
 
-function withRows(
-  sync: SyncState,
+/** Return the rows of the answer that are not there yet, ascending. */
+function freshRows(
+  { rows, base }: SyncState,
   answer: readonly StoredChunk[],
   turnIds: ReadonlyMap<number, string>,
-): SyncState {
-  const merged = withAnswer(sync, answer, turnIds);
+): Row[] {
+  const found = new Map<number, Row>();
+  for (const stored of answer) {
+    const row = { stored, turnId: turnIds.get(stored.seq) ?? null };
+    if (stored.seq > base) found.set(stored.seq, row);
+  }
+  return ascending(found).filter(({ stored, turnId }) => {
+    const known = rows.at(Math.max(indexAfter(rows, stored.seq) - 1, 0));
+    const isTold = turnId !== null && turnId !== known?.turnId;
+    return known === undefined || isTold || !isEqual(known.stored, stored);
+  });
+}
+
+function withRows(sync: SyncState, fresh: readonly Row[]): SyncState {
+  const isTail = (fresh[0]?.stored.seq ?? Number.POSITIVE_INFINITY) > lastSeq(sync);
+  const rows = isTail ? sync.rows.extend(fresh) : united(sync.rows, fresh);
+  const merged = { ...sync, rows };
   if (sync.loaded) return merged;
   const known = lastSeq(merged);
   return {
@@ -104,26 +129,14 @@ function withRows(
   };
 }
 
-function withAnswer(
-  sync: SyncState,
-  answer: readonly StoredChunk[],
-  turnIds: ReadonlyMap<number, string>,
-): SyncState {
+function united(rows: Log<Row>, fresh: readonly Row[]): Log<Row> {
   const found = new Map<number, Row>();
-  for (const stored of answer) {
-    const row = { stored, turnId: turnIds.get(stored.seq) ?? null };
-    if (stored.seq > sync.base) found.set(stored.seq, row);
-  }
-  const last = lastSeq(sync);
-  const isTail = [...found.keys()].every((seq) => seq > last);
-  const known: [number, Row][] = isTail ? [] : rowsBySeq(sync);
-  const rows = [...new Map([...known, ...found]).values()];
-  rows.sort((a, b) => a.stored.seq - b.stored.seq);
-  return { ...sync, rows: (isTail ? sync.rows : Log.of<Row>()).extend(rows) };
+  for (const row of [...rows, ...fresh]) found.set(row.stored.seq, row);
+  return Log.of(ascending(found));
 }
 
-function rowsBySeq({ rows }: SyncState): [number, Row][] {
-  return Array.from(rows, (row) => [row.stored.seq, row]);
+function ascending(rows: ReadonlyMap<number, Row>): Row[] {
+  return [...rows.values()].sort((a, b) => a.stored.seq - b.stored.seq);
 }
 
 /** Return the memory without the sealed turns, and without what they did not store. */
