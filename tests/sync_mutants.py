@@ -276,15 +276,6 @@ def a_turn_above_what_was_read_is_shown() -> Iterator[Rules]:
 
 
 @mutant
-def an_older_page_is_not_compared() -> Iterator[Rules]:
-    def kept(track: Any, page: Any) -> Any:
-        return track
-
-    with mock.patch.object(sync_fold, "retreat", kept):
-        yield Rules()
-
-
-@mutant
 def leftovers_come_after_every_stored_chunk() -> Iterator[Rules]:
     def last(memory: Any) -> Any:
         return (None,) * len(memory.tracks)
@@ -320,28 +311,6 @@ def frozen_chunks_are_forgotten() -> Iterator[Rules]:
 
 
 @mutant
-def text_after_a_result_proves_nothing() -> Iterator[Rules]:
-    with (
-        mock.patch.object(sync_state, "with_open_text", lambda track: track),
-        mock.patch.object(sync_fold, "with_open_text", lambda track: track),
-    ):
-        yield Rules()
-
-
-@mutant
-def a_replay_forgets_where_the_turn_began() -> Iterator[Rules]:
-    restarted = sync_fold._with_restarted
-
-    def unpinned(memory: Any, turn_id: str) -> Any:
-        again = restarted(memory, turn_id)
-        tracks = tuple(track._replace(pin=None, before=None) for track in again.tracks)
-        return again._replace(tracks=tracks)
-
-    with mock.patch.object(sync_fold, "_with_restarted", unpinned):
-        yield Rules()
-
-
-@mutant
 def a_read_after_the_start_proves_nothing() -> Iterator[Rules]:
     def deaf(state: State, chunks: list[Any], **options: Any) -> State:
         return sync.sync_history(state, chunks, **{**options, "requested_after_start": ()})
@@ -364,23 +333,6 @@ def an_image_is_no_part_of_its_turn() -> Iterator[Rules]:
 
 
 @mutant
-def a_failed_turn_may_own_rows() -> Iterator[Rules]:
-    with mock.patch.object(sync_align, "FAILED_TURN_IS_STORED", 0.0):
-        yield Rules()
-
-
-@mutant
-def steering_is_never_taken_for_the_next_prompt() -> Iterator[Rules]:
-    advance = sync_align.advance
-
-    def stubborn(*arguments: Any) -> Any:
-        return advance(*arguments)._replace(other=None)
-
-    with mock.patch.object(sync_align, "advance", stubborn):
-        yield Rules()
-
-
-@mutant
 def an_own_prompt_is_never_found_among_the_stored() -> Iterator[Rules]:
     def unfound(memory: Any) -> Any:
         return tuple(echo._replace(row=None) for echo in memory.echoes)
@@ -398,15 +350,4 @@ def an_own_prompt_may_be_a_row_that_was_there_before() -> Iterator[Rules]:
         return align_echoes(memory._replace(echoes=echoes))
 
     with mock.patch.object(sync_fold, "align_echoes", eager):
-        yield Rules()
-
-
-@mutant
-def an_own_prompt_may_be_a_row_of_a_placed_turn() -> Iterator[Rules]:
-    align_echoes = sync_echoes.align_echoes
-
-    def greedy(memory: Any) -> Any:
-        return align_echoes(memory._replace(tracks=()))
-
-    with mock.patch.object(sync_fold, "align_echoes", greedy):
         yield Rules()
