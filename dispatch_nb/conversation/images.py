@@ -18,7 +18,7 @@ from ..errors import ImageError
 from ..wire.conversation import ImageChunk
 from ..wire.media import image_type
 
-__all__ = ["LARGEST_IMAGE", "Image", "as_images", "data_url", "digest_of"]
+__all__ = ["LARGEST_IMAGE", "Image", "as_images", "data_url", "digest_of", "from_data_url"]
 
 LARGEST_IMAGE = 20 * 2**20
 """Bytes of one image: what the most generous APIs take."""
@@ -63,6 +63,17 @@ def as_images(given: object) -> list[Image]:
     return [_as_image(each) for each in given]
 
 
+def from_data_url(url: str) -> Image:
+    """Return the image that a data: URL holds.
+
+    Raises
+    ------
+    ImageError
+        If it is no such URL, or holds something else.
+    """
+    return _from_bytes(_decoded(url), "The data: URL")
+
+
 def digest_of(url: str) -> str | None:
     """Return the SHA-256 by which a stored image is addressed; None for another address."""
     return url.removeprefix(_REFERENCE) if url.startswith(_REFERENCE) else None
@@ -76,7 +87,7 @@ def data_url(mime_type: str, data: bytes) -> str:
 def _as_image(given: object) -> Image:
     if isinstance(given, str):
         if given.startswith("data:"):
-            return _from_bytes(_decoded(given), "The data: URL")
+            return from_data_url(given)
         if given.startswith(("https://", "http://")):
             return Image(given)
         return _from_file(Path(given))
@@ -118,7 +129,7 @@ def _from_bytes(data: bytes, name: str) -> Image:
 
 def _decoded(url: str) -> bytes:
     head, comma, body = url.partition(",")
-    if not comma or not head.endswith(";base64"):
+    if not (head.startswith("data:") and comma and head.endswith(";base64")):
         raise ImageError("A data: URL of an image reads 'data:image/png;base64,…'; this one not.")
     try:
         return base64.b64decode(body, validate=True)

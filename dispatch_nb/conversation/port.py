@@ -72,6 +72,10 @@ class Conversation(Protocol):
         """What the person typed and no model has got yet."""
         ...
 
+    def image(self, url: str) -> str | None:
+        """Return the image that a chunk's `url` names as a data: URL; None if it is not stored."""
+        ...
+
     def send(self, text: str, request: TurnRequest = PLAIN) -> Turn:
         """Start a turn and return its handle at once."""
         ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..store.rows import EventRow
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
+from .images import data_url, digest_of
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ class StoredConversation:
     ) -> ConversationHistoryResponse:
         """Return committed chunks with ``since_seq < seq < before_seq``, newest `limit`."""
         return self.store.history(self.id, since_seq, before_seq, limit)
+
+    def image(self, url: str) -> str | None:
+        """Return the image that a chunk's `url` names as a data: URL; None if it is not stored."""
+        digest = digest_of(url)
+        row = None if digest is None else self.store.images([digest]).get(digest)
+        return None if row is None else data_url(row.mime_type, row.data)
 
     def metrics(self) -> list[TurnMetrics]:
         """Return the metrics of every sealed turn."""

@@ -12,7 +12,9 @@ from typing import assert_never
 
 from pydantic import MISSING
 
+from ..conversation.images import from_data_url
 from ..conversation.port import Conversation
+from ..conversation.request import TurnRequest
 from ..conversation.turn import Turn
 from ..errors import DispatchError
 from ..loop import turn_loop
@@ -60,7 +62,7 @@ class Acts:
                 page = self._conversation.history(0, message.before, SNAPSHOT_CHUNKS)
                 self._tell(v.HistoryMessage(chunks=page.chunks, latest_seq=page.latest_seq))
             case v.SendMessage():
-                self._begin(message.request_id, lambda: self._conversation.send(message.text))
+                self._begin(message.request_id, lambda: self._send(message))
             case v.SteerMessage():
                 self._steer(message)
             case v.CancelQueuedMessage():
@@ -68,6 +70,9 @@ class Acts:
                 self._try(message.request_id, lambda: None if cancel(message.id) else GONE)
             case v.SendQueuedMessage():
                 self._begin(message.request_id, self._conversation.send_queued)
+            case v.WantImageMessage():
+                data = self._conversation.image(message.url)
+                self._tell(v.ImageMessage(url=message.url, data=MISSING if data is None else data))
             case v.StopMessage():
                 stopped = self._conversation.stop()
                 self._reply(message.request_id, None if stopped else "No turn is running.")
@@ -80,6 +85,11 @@ class Acts:
                 self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
                 assert_never(message)
+
+    def _send(self, message: v.SendMessage) -> Turn:
+        urls = () if message.images is MISSING else message.images
+        images = [from_data_url(url) for url in urls]
+        return self._conversation.send(message.text, TurnRequest(images))
 
     def _begin(self, request_id: str, start: Callable[[], Turn]) -> None:
         """Start a turn; the answer waits until its prompt can be lost no more."""

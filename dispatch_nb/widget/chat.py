@@ -19,7 +19,7 @@ from ..framed import FrameSource, Part
 from ..keys import as_key
 from ..loop import turn_loop
 from ..store.rows import EventRow
-from ..transcript.live import LiveState, to_snapshot
+from ..transcript.live import LiveState
 from ..wire.base import WireModel
 from ..wire.conversation import ConversationHistoryResponse, ReasoningEffort, Usage
 from ..wire.events import TurnSealedEvent, UsageEvent
@@ -28,7 +28,8 @@ from ..wire.parse import parse_kernel_message
 from ..wire.view import AnswerSettings, ConfigureMessage, QueuedText, ResyncMessage
 from .acts import Acts
 from .assets import load_bundle
-from .outbox import SNAPSHOT_CHUNKS, Outbox
+from .outbox import Outbox
+from .saved import saved_snapshot
 from .view_context import ViewContext
 
 if TYPE_CHECKING:
@@ -387,9 +388,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         self._views.run(super().send, message.to_wire())
 
     def _save(self) -> None:
-        live, upcoming = self._conversation.position()
-        snapshot = to_snapshot(live, next=upcoming, window=SNAPSHOT_CHUNKS)
-        self.set_trait("saved", snapshot.to_wire())
+        self.set_trait("saved", saved_snapshot(self._conversation).to_wire())
 
     def _watched(self, turn: Turn) -> Turn:
         turn._after_wait = self._resend_state

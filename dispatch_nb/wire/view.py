@@ -26,6 +26,7 @@ __all__ = [
     "FetchMessage",
     "FileMessage",
     "HistoryMessage",
+    "ImageMessage",
     "KernelMessage",
     "OlderMessage",
     "ProvisionalChunk",
@@ -34,6 +35,7 @@ __all__ = [
     "RenameMessage",
     "ReplyMessage",
     "ResyncMessage",
+    "SavedImage",
     "SendMessage",
     "SendQueuedMessage",
     "SettledTool",
@@ -42,6 +44,7 @@ __all__ = [
     "StopMessage",
     "TranscriptSnapshot",
     "ViewMessage",
+    "WantImageMessage",
 ]
 
 
@@ -123,13 +126,32 @@ class HistoryMessage(WireModel):
     latest_seq: int
 
 
+class SavedImage(WireModel):
+    """A stored image as its chunk's `url` and as `data`, a URL that holds all of it."""
+
+    url: Text
+    data: Text
+
+
 class SnapshotMessage(WireModel):
-    """All a view needs to show now; `next` is the number of the next event it will get."""
+    """All a view needs to show now; `next` is the number of the next event it will get.
+
+    One that is kept in a notebook has `images` with it; a kernel is asked for each.
+    """
 
     type: Literal["snapshot"] = "snapshot"
     next: int
     transcript: TranscriptSnapshot
     settled_tools: list[SettledTool]
+    images: list[SavedImage] | MISSING = MISSING
+
+
+class ImageMessage(WireModel):
+    """The image that a chunk's `url` names, as a URL that holds it; absent if it is not there."""
+
+    type: Literal["image"] = "image"
+    url: Text
+    data: Text | MISSING = MISSING
 
 
 class ReplyMessage(WireModel):
@@ -170,11 +192,12 @@ class AckMessage(WireModel):
 
 
 class SendMessage(WireModel):
-    """The person sends a message."""
+    """The person sends a message; its `images` are data: URLs."""
 
     type: Literal["send"] = "send"
     request_id: Text
     text: Text
+    images: list[Text] | MISSING = MISSING
 
 
 class SteerMessage(WireModel):
@@ -238,8 +261,15 @@ class FetchMessage(WireModel):
     name: Literal["typeset"]
 
 
+class WantImageMessage(WireModel):
+    """A view shows a chunk whose `url` names a stored image."""
+
+    type: Literal["want-image"] = "want-image"
+    url: Text
+
+
 ViewMessage = Annotated[
-    EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage | FileMessage,
+    EventsMessage | HistoryMessage | SnapshotMessage | ImageMessage | ReplyMessage | FileMessage,
     Field(discriminator="type"),
 ]
 KernelMessage = Annotated[
@@ -254,6 +284,7 @@ KernelMessage = Annotated[
     | RenameMessage
     | ConfigureMessage
     | OlderMessage
+    | WantImageMessage
     | FetchMessage,
     Field(discriminator="type"),
 ]

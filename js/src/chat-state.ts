@@ -1,5 +1,7 @@
 /** What the store holds and offers: the state that views draw, and the person's acts. */
+import type { Attachment } from "./attachments";
 import type { Formulas } from "./formulas";
+import type { StoredImages } from "./stored-images";
 import { initialLive, type LiveState } from "./transcript/live";
 import type { ConversationStatus } from "./transport";
 import type { AnswerSettings, LiveEvent, QueuedText, Usage } from "./wire/types";
@@ -12,6 +14,7 @@ export interface PendingText {
   readonly requestId: string;
   readonly type: "send" | "steer";
   readonly text: string;
+  readonly attachments: readonly Attachment[];
   readonly isAccepted: boolean;
 }
 
@@ -34,6 +37,8 @@ export interface ChatState {
   readonly usage: Usage | null;
   /** What the person is writing; it outlives every view. */
   readonly draft: string;
+  /** The images that go with the draft. */
+  readonly attachments: readonly Attachment[];
   readonly pending: readonly PendingText[];
   /** What the person typed and no model has got yet, on whatever page. */
   readonly queue: readonly QueuedText[];
@@ -48,11 +53,17 @@ export interface ChatState {
 export interface ChatStore {
   /** The typesetter of formulas, for every view of this chat. */
   readonly formulas: Formulas;
+  /** The images that chunks name, for every view of this chat. */
+  readonly images: StoredImages;
   state(): ChatState;
   /** Be told after each change; returns what ends it. */
   subscribe(listener: () => void): () => void;
   /** Change the draft. */
   edit(draft: string): void;
+  /** Add images to the draft; what cannot be added is said in a notice. */
+  attach(files: readonly File[]): Promise<void>;
+  /** Take an image away from the draft. */
+  detach(id: string): void;
   /** Send the draft as a message, or as steering while a turn runs. */
   submit(): void;
   stop(): void;
@@ -84,6 +95,7 @@ export function initialChatState(): ChatState {
     settings: null,
     usage: null,
     draft: "",
+    attachments: [],
     pending: [],
     queue: [],
     refused: null,

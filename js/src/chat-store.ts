@@ -2,6 +2,7 @@
  * The only mutable cell of the front end: folds the kernel's numbered events, notices gaps,
  * keeps the person's acts until the kernel answers them, and tells the views.
  */
+import { type Attachment, readImages } from "./attachments";
 import {
   type ChatState,
   type ChatStore,
@@ -14,10 +15,17 @@ import { Formulas } from "./formulas";
 import { Questions } from "./questions";
 import { type Outcome, QueueActs } from "./queue-acts";
 import { requestIds } from "./request-ids";
+import { StoredImages } from "./stored-images";
 import { Timers } from "./timers";
 import { foldLive, fromSnapshot, type LiveState, mergeHistory } from "./transcript/live";
 import type { ConversationStatus, Traits, Transport } from "./transport";
-import type { AnswerSettings, EventsMessage, ReplyMessage, ViewMessage } from "./wire/types";
+import type {
+  AnswerSettings,
+  EventsMessage,
+  KernelMessage,
+  ReplyMessage,
+  ViewMessage,
+} from "./wire/types";
 
 const READY_MS = 2000;
 const STOP_MS = 1000;
@@ -34,6 +42,8 @@ const ANSWER_MS = 4000;
 
 const TOO_LATE = "The turn ended before the model could read this; it is not sent.";
 
+const NOT_WHILE_RUNNING =
+  "Images cannot be added to a running turn: send them when it has ended, or take them away.";
 const NO_KERNEL = "The kernel is not running: your message was not sent.";
 const NO_ANSWER =
   "No answer from the kernel yet: it is busy, or was restarted. After a restart run the cell " +
@@ -47,6 +57,7 @@ export function createChatStore(transport: Transport): ChatStore {
 
 class TransportChatStore implements ChatStore {
   readonly formulas: Formulas;
+  readonly images: StoredImages;
   #state = initialChatState();
   #next: number | null = null;
   #painted = 0;
@@ -68,6 +79,7 @@ class TransportChatStore implements ChatStore {
   constructor(transport: Transport) {
     this.#transport = transport;
     this.formulas = new Formulas(() => transport.send({ type: "fetch", name: "typeset" }));
+    this.images = new StoredImages((url) => transport.send({ type: "want-image", url }));
     this.#queue = new QueueActs((act) => transport.send(act), this.#requestId);
     this.#questions = new Questions((message) => transport.send(message), this.#requestId);
     this.#disconnect = transport.connect({
@@ -93,19 +105,39 @@ class TransportChatStore implements ChatStore {
     if (draft !== this.#state.draft) this.#set({ draft, refused: null });
   }
 
+  async attach(files: readonly File[]): Promise<void> {
+    const { attachments: already } = this.#state;
+    const { attachments, refused } = await readImages(files, already, this.#requestId);
+    this.#set({ attachments: [...this.#state.attachments, ...attachments], notice: refused });
+  }
+
+  detach(id: string): void {
+    const attachments = this.#state.attachments.filter((each) => each.id !== id);
+    this.#set({ attachments, notice: null });
+  }
+
   submit(): void {
     const text = this.#state.draft.trim();
     if (text === "" || !this.#canSend()) return;
+    const { attachments } = this.#state;
     const type = this.#state.status === "idle" ? "send" : "steer";
+    if (type === "steer" && attachments.length > 0) {
+      this.#set({ notice: NOT_WHILE_RUNNING });
+      return;
+    }
     const requestId = this.#requestId();
     if (type === "steer") this.#queue.typed(requestId);
-    const pending = [...this.#state.pending, { requestId, type, text, isAccepted: false } as const];
-    this.#set({ draft: "", pending, refused: null, notice: null });
-    if (this.#transport.send({ type, requestId, text })) {
+    const act = { requestId, type, text, attachments, isAccepted: false } as const;
+    const pending = [...this.#state.pending, act];
+    this.#set({ draft: "", attachments: [], pending, refused: null, notice: null });
+    const images = attachments.map(({ data }) => data);
+    const message: KernelMessage =
+      images.length > 0 ? { type: "send", requestId, text, images } : { type, requestId, text };
+    if (this.#transport.send(message)) {
       this.#timers.after(`sent ${requestId}`, ANSWER_MS, () => this.#set({ notice: NO_ANSWER }));
     } else {
       this.#forget(requestId);
-      this.#giveBack(text, { requestId, reason: NO_KERNEL, isTrouble: true });
+      this.#giveBack(text, { requestId, reason: NO_KERNEL, isTrouble: true }, attachments);
     }
   }
 
@@ -172,6 +204,7 @@ class TransportChatStore implements ChatStore {
           pending: this.#state.pending.filter(({ isAccepted }) => !isAccepted),
           isLoadingOlder: false,
         });
+        this.images.again();
         return;
       case "events":
         this.#fold(message);
@@ -181,6 +214,9 @@ class TransportChatStore implements ChatStore {
         return;
       case "reply":
         this.#answer(message);
+        return;
+      case "image":
+        this.images.take(message);
         return;
       case "file":
         void this.formulas.load(message.text);
@@ -275,7 +311,8 @@ class TransportChatStore implements ChatStore {
     }
     this.#forget(act.requestId);
     const reason = reply.reason ?? "The message was not taken.";
-    this.#giveBack(act.text, { requestId: act.requestId, reason, isTrouble: true });
+    const refused = { requestId: act.requestId, reason, isTrouble: true };
+    this.#giveBack(act.text, refused, act.attachments);
   }
 
   #settleQueued(outcome: Outcome, requestId: string): void {
@@ -295,14 +332,19 @@ class TransportChatStore implements ChatStore {
   }
 
   /** Put a text that did not arrive back before whatever was written since. */
-  #giveBack(text: string, refused: RefusedText | null): void {
-    const { draft } = this.#state;
-    this.#set({ draft: draft.trim() === "" ? text : `${text}\n\n${draft}`, refused });
+  #giveBack(text: string, refused: RefusedText | null, images: readonly Attachment[] = []): void {
+    const { draft, attachments } = this.#state;
+    this.#set({
+      draft: draft.trim() === "" ? text : `${text}\n\n${draft}`,
+      attachments: [...images, ...attachments],
+      refused,
+    });
   }
 
   #takeTraits(traits: Traits): void {
     // Until the kernel speaks for itself, show what the notebook kept.
     const saved = this.#next === null ? traits.saved() : null;
+    this.images.keep(saved?.images ?? []);
     const { title, model, settings, usage, status, queue } = traits;
     const { notice, live, pending } = this.#state;
     const queued = new Set(queue.map(({ id }) => id));

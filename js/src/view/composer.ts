@@ -1,6 +1,7 @@
 /** Where the person writes: the draft, Send, Stop, and what the kernel said about them. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { ChatState, ChatStore } from "../chat-state";
+import { attachButton, attachedImages, takeDrops } from "./attached-view";
 import { icons } from "./icons";
 import { PromptHistory } from "./prompt-history";
 import { count } from "./words";
@@ -20,6 +21,7 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
+    takeDrops(this.element, store);
   }
 
   /** Draw the composer for a state. */
@@ -47,10 +49,12 @@ export class Composer {
     const isEmpty = state.draft.trim() === "";
     return html`${this.#word(state)}
       <div class="dnb-field">
+        ${attachedImages(state.attachments, this.#store)}
         <textarea class="dnb-input" rows="1" aria-label="Message" spellcheck="true"
           placeholder=${placeholder(state)} ?disabled=${isOff}
           @input=${this.#typed} @keydown=${this.#pressed}></textarea>
         <div class="dnb-field-bar">
+          ${attachButton(this.#store, isOff)}
           <span class="dnb-usage">${usage(state)}</span>
           ${
             isRunning

@@ -1,6 +1,7 @@
 /** One template for each kind of entry, and for a section of them. */
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import { isStored, type StoredImages } from "../stored-images";
 import type { Folds } from "./folded";
 import { icons } from "./icons";
 import { image } from "./markdown/controls";
@@ -30,7 +31,8 @@ export function sectionTemplate(
   if (section.role === "user") {
     return html`<div class="dnb-section dnb-user" data-role="user" ?data-past=${isPast}>
       ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
-      ${section.entries.map((entry) => userEntry(entry, context))}
+      ${section.entries.filter(({ kind }) => kind !== "image").map((entry) => userEntry(entry, context))}
+      ${pictures(section, context)}
     </div>`;
   }
   const hasText = section.entries.some(({ kind }) => kind === "text");
@@ -41,6 +43,14 @@ export function sectionTemplate(
       (entry) => entryTemplate(entry, context),
     )}
     ${hasText ? html`<div class="dnb-section-end">${context.copyNode(section)}</div>` : nothing}
+  </div>`;
+}
+
+function pictures(section: Section, context: EntryContext): TemplateResult | typeof nothing {
+  const images = section.entries.filter((entry) => entry.kind === "image");
+  if (images.length === 0) return nothing;
+  return html`<div class="dnb-pictures">
+    ${images.map((entry) => entryTemplate(entry, context))}
   </div>`;
 }
 
@@ -116,7 +126,15 @@ function errorItem(
   </div>`;
 }
 
-/** Return a stored image's node; see `image` for what is loaded when. */
-export function storedImage(url: string): HTMLElement {
-  return image(url, "");
+/** Return the node of a message's image; see `image` for what is loaded when. */
+export function messageImage(url: string, images: StoredImages): HTMLElement {
+  if (!isStored(url)) return image(url, "");
+  const place = document.createElement("span");
+  place.className = "dnb-image-waiting";
+  place.innerHTML = icons.image;
+  images.load(url, (data) => {
+    place.className = "dnb-image-stored";
+    place.replaceChildren(image(data ?? "", data === null ? "not here" : "of the message"));
+  });
+  return place;
 }

@@ -15,6 +15,9 @@ export const icons = {
   ),
   cross: draw('<path d="M18 6 6 18"/><path d="m6 6 12 12"/>'),
   down: draw('<path d="M12 5v14"/><path d="m19 12-7 7-7-7"/>'),
+  image: draw(
+    '<rect width="18" height="18" x="3" y="3" rx="2" ry="2"/><circle cx="9" cy="9" r="2"/><path d="m21 15-3.086-3.086a2 2 0 0 0-2.828 0L6 21"/>',
+  ),
   pencil: draw(
     '<path d="M21.174 6.812a1 1 0 0 0-3.986-3.987L3.842 16.174a2 2 0 0 0-.5.83l-1.321 4.352a.5.5 0 0 0 .623.622l4.353-1.32a2 2 0 0 0 .83-.497z"/><path d="m15 5 4 4"/>',
   ),

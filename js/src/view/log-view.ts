@@ -8,7 +8,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { ChatState, ChatStore, PendingText } from "../chat-state";
 import { selectChunks } from "../transcript/selectors";
 import { copyButton } from "./copy";
-import { type EntryContext, sectionTemplate, storedImage } from "./entries";
+import { type EntryContext, messageImage, sectionTemplate } from "./entries";
 import type { Folds } from "./folded";
 import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
@@ -101,7 +101,7 @@ export class LogView {
         view.update(text, !isStreaming);
         return view.element;
       },
-      imageNode: (key, url) => kept(this.#images, key, () => storedImage(url)),
+      imageNode: (key, url) => kept(this.#images, key, () => messageImage(url, this.#store.images)),
       copyNode: ({ key }) =>
         kept(this.#copies, key, () => copyButton("Copy answer", () => this.#answerText(key))),
     };
@@ -139,7 +139,7 @@ export class LogView {
     const prompt = this.#sections
       .filter(({ role }) => role === "user")
       .at(-1)
-      ?.entries.at(-1);
+      ?.entries.find(({ kind }) => kind === "text");
     return prompt?.kind === "text" ? () => this.#store.edit(prompt.text) : null;
   }
 

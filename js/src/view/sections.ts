@@ -66,7 +66,9 @@ export function selectSections(source: LogSource): Section[] {
     // Redacted thinking is stored, because its provider wants it back, but says nothing.
     if ((chunk.type === "text" || chunk.type === "thinking") && chunk.text === "") continue;
     const role = sideOf(rendered);
-    if (sections.at(-1)?.role !== role || role === "user") {
+    // The images of a prompt follow its text, and stand with it.
+    const isOwn = role === "user" && !(chunk.type === "image" && previous?.role === "user");
+    if (sections.at(-1)?.role !== role || isOwn) {
       entries = [];
       const isSteering = role === "user" && previous !== undefined && isToolBoundary(previous);
       sections.push({ role, key, isSteering, entries });

@@ -319,6 +319,13 @@ export interface ImageChunk {
   readonly mimeType?: string;
 }
 
+/** The image that a chunk's `url` names, as a URL that holds it; absent if it is not there. */
+export interface ImageMessage {
+  readonly type: "image";
+  readonly url: string;
+  readonly data?: string;
+}
+
 /** Call an action of a surface. */
 export interface InvokeMessage {
   readonly type: "invoke";
@@ -340,6 +347,7 @@ export type KernelMessage =
   | RenameMessage
   | ConfigureMessage
   | OlderMessage
+  | WantImageMessage
   | FetchMessage;
 
 export type LiveEvent =
@@ -477,6 +485,12 @@ export interface ResyncMessage {
 
 export type Role = "system" | "user" | "assistant" | "tool";
 
+/** A stored image as its chunk's `url` and as `data`, a URL that holds all of it. */
+export interface SavedImage {
+  readonly url: string;
+  readonly data: string;
+}
+
 export type SeedAgentEvent =
   | StatusEvent
   | TurnStartEvent
@@ -517,11 +531,12 @@ export interface SelectorField {
   readonly action: ActionRef;
 }
 
-/** The person sends a message. */
+/** The person sends a message; its `images` are data: URLs. */
 export interface SendMessage {
   readonly type: "send";
   readonly requestId: string;
   readonly text: string;
+  readonly images?: readonly string[];
 }
 
 /** The person sends what was kept. */
@@ -538,12 +553,17 @@ export interface SettledTool {
   readonly durationMs?: number;
 }
 
-/** All a view needs to show now; `next` is the number of the next event it will get. */
+/**
+ * All a view needs to show now; `next` is the number of the next event it will get.
+ *
+ * One that is kept in a notebook has `images` with it; a kernel is asked for each.
+ */
 export interface SnapshotMessage {
   readonly type: "snapshot";
   readonly next: number;
   readonly transcript: TranscriptSnapshot;
   readonly settledTools: readonly SettledTool[];
+  readonly images?: readonly SavedImage[];
 }
 
 /** A value to read. */
@@ -883,7 +903,19 @@ export interface UserMessageEvent {
   readonly text: string;
 }
 
-export type ViewMessage = EventsMessage | HistoryMessage | SnapshotMessage | ReplyMessage | FileMessage;
+export type ViewMessage =
+  | EventsMessage
+  | HistoryMessage
+  | SnapshotMessage
+  | ImageMessage
+  | ReplyMessage
+  | FileMessage;
+
+/** A view shows a chunk whose `url` names a stored image. */
+export interface WantImageMessage {
+  readonly type: "want-image";
+  readonly url: string;
+}
 
 export type WsClientMessage =
   | SubscribeMessage

@@ -1,0 +1,144 @@
+"""Images in a real JupyterLab: sent from a cell, chosen, pasted, shown again without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageDraw
+from playwright.sync_api import Browser, Locator, expect
+
+from .lab import Lab, Notebook, open_notebook
+
+CHAT = """
+import matplotlib
+matplotlib.use("agg")
+import dispatch_nb as dn
+from matplotlib.figure import Figure
+chat = dn.Chat(dn.ScriptedProvider(pace=0), store="images.db", conversation="pictures")
+chat
+"""
+SEND = """
+figure = Figure(figsize=(4, 2.4), dpi=100)
+figure.subplots().plot([3, 1, 4, 1, 5, 9, 2, 6])
+turn = await chat.send("What do these show?", images=[figure, "photo.png", "https://x.invalid/a.png"])
+"""
+PROMPT = "import json; print(json.dumps([c.chunk.type for c in chat.history().chunks]))"
+
+
+def photo(size: tuple[int, int], colour: str) -> bytes:
+    """A small picture that is easy to recognise."""
+    image = Pillow.new("RGB", size, colour)
+    ImageDraw.Draw(image).ellipse((8, 8, size[0] - 8, size[1] - 8), fill="gold")
+    written = BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def notebook(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    (lab.root / "photo.png").write_bytes(photo((200, 150), "teal"))
+    name = lab.write(f"images-{request.param}.ipynb", [CHAT, SEND, PROMPT])
+    for left in lab.root.glob("images.db*"):
+        left.unlink()
+    with open_notebook(browser, lab, name, dark=request.param == "dark") as opened:
+        opened.run(0)
+        expect(opened.chat).to_be_visible()
+        yield opened
+
+
+def widths(images: Locator) -> list[int]:
+    """The real widths of images that have been decoded; 0 for one that could not be."""
+    return [
+        int(image.evaluate("e => e.decode().then(() => e.naturalWidth, () => 0)"))
+        for image in images.all()
+    ]
+
+
+def picture(notebook: Notebook, name: str) -> None:
+    """Keep a screenshot where someone asked for them."""
+    folder = os.environ.get("DISPATCH_NB_SCREENSHOTS")
+    if folder:
+        notebook.chat.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def test_images_of_a_cell_stand_with_the_text_and_the_web_waits_for_a_click(
+    notebook: Notebook, request: pytest.FixtureRequest
+) -> None:
+    asked: list[str] = []
+    notebook.page.on("request", lambda r: asked.append(r.url) if "x.invalid" in r.url else None)
+    notebook.run(1)
+    section = notebook.chat.locator("[data-role=user]")
+    expect(section).to_have_count(1)
+    expect(section.locator(".dnb-bubble")).to_have_text("What do these show?")
+    expect(section.locator("img")).to_have_count(2)
+    assert widths(section.locator("img")) == [400, 200]
+    expect(section.locator("button.dnb-image-load")).to_contain_text("x.invalid")
+    assert asked == []
+    picture(notebook, f"images-{request.node.callspec.id}")
+    notebook.run(2)
+    assert json.loads(notebook.output(2))[:4] == ["text", "image", "image", "image"]
+
+
+def test_an_image_is_chosen_another_pasted_one_is_taken_away_and_the_rest_sent(
+    notebook: Notebook, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    chosen = tmp_path / "chosen.png"
+    chosen.write_bytes(photo((120, 90), "crimson"))
+    chat = notebook.chat
+    chat.locator("input[type=file]").set_input_files(chosen)
+    waiting = chat.locator(".dnb-attached-image")
+    expect(waiting).to_have_count(1)
+    chat.locator("textarea").evaluate(
+        """(area, data) => {
+          const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], 'pasted.png', {type: 'image/png'}));
+          area.dispatchEvent(new ClipboardEvent('paste', {clipboardData: transfer, bubbles: true}));
+        }""",
+        base64.b64encode(photo((140, 60), "navy")).decode(),
+    )
+    expect(waiting).to_have_count(2)
+    chat.locator("textarea").fill("And this one?")
+    picture(notebook, f"attached-{request.node.callspec.id}")
+    chat.get_by_label("Remove chosen.png").click()
+    expect(waiting).to_have_count(1)
+    chat.locator("textarea").press("Enter")
+    expect(waiting).to_have_count(0)
+    last = chat.locator("[data-role=user]").last
+    expect(last.locator(".dnb-bubble")).to_have_text("And this one?")
+    expect(last.locator("img")).to_have_count(1)
+    assert widths(last.locator("img")) == [140]
+    expect(chat).to_have_attribute("data-status", "idle")
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(notebook: Notebook, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("not an image")
+    notebook.chat.locator("input[type=file]").set_input_files(text)
+    expect(notebook.chat.locator(".dnb-word")).to_contain_text("notes.txt was not added")
+    expect(notebook.chat.locator(".dnb-attached-image")).to_have_count(0)
+
+
+def test_a_saved_notebook_shows_its_images_without_its_kernel(browser: Browser, lab: Lab) -> None:
+    (lab.root / "photo.png").write_bytes(photo((200, 150), "teal"))
+    for left in lab.root.glob("images.db*"):
+        left.unlink()
+    name = lab.write("images-saved.ipynb", [CHAT, SEND])
+    with open_notebook(browser, lab, name) as opened:
+        opened.run(0)
+        opened.run(1)
+        expect(opened.chat.locator("img")).to_have_count(2)
+        opened.save()
+    for left in lab.root.glob("images.db*"):
+        left.unlink()
+    with open_notebook(browser, lab, name) as opened:
+        expect(opened.chat).to_have_attribute("data-connection", "saved")
+        expect(opened.chat.locator("img")).to_have_count(2)
+        assert widths(opened.chat.locator("img")) == [400, 200]
