@@ -29,6 +29,8 @@ figure = Figure(figsize=(4, 2.4), dpi=100)
 figure.subplots().plot([3, 1, 4, 1, 5, 9, 2, 6])
 turn = await chat.send("What do these show?", images=[figure, "photo.png", "https://x.invalid/a.png"])
 """
+KEEP_STATE = """() => window.jupyterapp.commands.execute(
+  "@jupyter-widgets/jupyterlab-manager:saveWidgetState")"""
 PROMPT = "import json; print(json.dumps([c.chunk.type for c in chat.history().chunks]))"
 
 
@@ -81,6 +83,8 @@ def test_images_of_a_cell_stand_with_the_text_and_the_web_waits_for_a_click(
     assert widths(section.locator("img")) == [400, 200]
     expect(section.locator("button.dnb-image-load")).to_contain_text("x.invalid")
     assert asked == []
+    section.scroll_into_view_if_needed()
+    notebook.chat.locator(".dnb-log").evaluate("log => { log.scrollTop = 0; }")
     picture(notebook, f"images-{request.node.callspec.id}")
     notebook.run(2)
     assert json.loads(notebook.output(2))[:4] == ["text", "image", "image", "image"]
@@ -135,7 +139,10 @@ def test_a_saved_notebook_shows_its_images_without_its_kernel(browser: Browser, 
         opened.run(0)
         opened.run(1)
         expect(opened.chat.locator("img")).to_have_count(2)
+        # JupyterLab keeps the state of widgets in notebooks of people who chose that.
+        opened.page.evaluate(KEEP_STATE)
         opened.save()
+        opened.page.evaluate(KEEP_STATE)
     for left in lab.root.glob("images.db*"):
         left.unlink()
     with open_notebook(browser, lab, name) as opened:
