@@ -19,8 +19,10 @@ from dispatch_nb.conversation.images import LARGEST_IMAGE, as_images
 from dispatch_nb.engine.contracts import Finish, ProviderEvent, TextDelta, ToolCall
 from dispatch_nb.errors import ImageError, MessageError
 from dispatch_nb.store import Store
+from dispatch_nb.widget.saved import MOST_IMAGE_TEXT
 from dispatch_nb.wire.conversation import ChatMessage, ImageChunk, TextChunk
 from tests.test_details import Keeper, add
+from tests.waiting import wait_until
 
 
 def picture(form: str, colour: str = "red", size: int = 64) -> bytes:
@@ -185,4 +187,51 @@ def test_the_prompt_has_its_seqs_before_the_first_step(tmp_path: Path) -> None:
         chat.send("?", images=[PNG, picture("GIF")]).result(20)
         assert seen == [[(1, "text"), (2, "image"), (3, "image")]]
         assert list(chat.state.transcript.committed) == store.history("c").chunks
+        chat.close()
+
+
+def test_a_notebook_keeps_the_newest_images_within_its_bounds(tmp_path: Path) -> None:
+    large, small = picture("PNG", size=1100), picture("PNG", "blue")
+    assert len(large) * 4 / 3 < MOST_IMAGE_TEXT < len(large) * 8 / 3
+    with Store(tmp_path / "lab.db") as store:
+        chat = dn.Chat(Keeper(*ANSWER), store=store)
+        other = picture("PNG", "green", size=1100)
+        for image in (other, small, large, small):
+            chat.send("?", images=image).result(20)
+        wait_until(lambda: len(chat.saved["transcript"]["committed"]) == 12)
+        kept = {image["url"]: image["data"] for image in chat.saved["images"]}
+        assert set(kept) == {f"images/{sha256(data).hexdigest()}" for data in (small, large)}
+        assert sum(map(len, kept.values())) <= MOST_IMAGE_TEXT
+        chat.close()
+
+
+def test_a_view_gets_an_image_and_sends_one_but_never_a_path(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Watched(dn.Chat):
+        def _tell_views(self, message: Any) -> None:
+            told.append(message.to_wire())
+
+    def said(kind: str) -> list[dict[str, Any]]:
+        return [message for message in told if message["type"] == kind]
+
+    url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(PNG)
+    with Store(tmp_path / "lab.db") as store:
+        chat = Watched(Keeper(*ANSWER), store=store)
+        for number, image in enumerate([str(secret), "https://x.invalid/a.png", url]):
+            message = {"type": "send", "requestId": f"r{number}", "text": "?", "images": [image]}
+            chat._on_message(None, message, [])
+        wait_until(lambda: len(said("reply")) == 3)
+        assert [reply["accepted"] for reply in said("reply")] == [False, False, True]
+        wait_until(lambda: chat.status == "idle")
+        short = f"images/{sha256(PNG).hexdigest()}"
+        for wanted in (short, "images/0000", "../secret.png"):
+            chat._on_message(None, {"type": "want-image", "url": wanted}, [])
+        assert said("image") == [
+            {"type": "image", "url": short, "data": url},
+            {"type": "image", "url": "images/0000"},
+            {"type": "image", "url": "../secret.png"},
+        ]
         chat.close()

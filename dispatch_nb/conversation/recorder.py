@@ -7,8 +7,9 @@ the store its side data. It decides nothing and nothing waits for it.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import time_ns
 from typing import TypedDict
 
@@ -28,7 +29,8 @@ from ..engine.contracts import (
     ToolCall,
     UsageReport,
 )
-from ..store.rows import ChunkSide, EventRow, StepRow, ToolCallRow
+from ..engine.usage import estimate_usage
+from ..store.rows import ChunkSide, EventRow, StepRow, ToolCallRow, UsageSource
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, Usage
 from ..wire.extensions import (
@@ -52,9 +54,14 @@ class _Request:
     delta_count: int = 0
     reason: str | None = None
     usage: Usage | None = None
+    reasoning_tokens: int | None = None
     raw_usage: dict[str, object] | None = None
     failure: Failure | None = None
     info: AnswerInfo = field(default_factory=AnswerInfo)
+    said: int = 0
+    """Characters of the answer."""
+    estimate: Callable[[int], Usage] | None = None
+    """What the request may have cost, by the characters of its answer."""
 
 
 @dataclass
@@ -87,7 +94,8 @@ class Recorder:
     step_index: int = 0
     first_chunk_us: int | None = None
     done: e.DoneEvent | None = None
-    usage_seen: bool = False
+    reasoning_tokens: int | None = None
+    _sources: set[UsageSource] = field(default_factory=set)
     _request: _Request | None = None
     _complete: e.StepCompleteEvent | None = None
     _sides: list[_Side] = field(default_factory=list)
@@ -161,10 +169,12 @@ class Recorder:
         """Return the finished step's row and its tool calls, and begin the next step."""
         request = self._request or _Request(requested_us=_now_us())
         complete = self._complete
-        usage = request.usage
+        usage, source = _counted(request)
         failure = request.failure
         finish = "aborted" if aborted else "error" if failure is not None else None
-        self.usage_seen = self.usage_seen or usage is not None
+        self._sources.add(source)
+        if request.reasoning_tokens is not None:
+            self.reasoning_tokens = (self.reasoning_tokens or 0) + request.reasoning_tokens
         row = StepRow(
             step_id=self.step_id,
             turn_id=self.turn_id,
@@ -186,7 +196,8 @@ class Recorder:
             gen_total_ms=_present(complete.gen_total_ms) if complete else None,
             delta_count=request.delta_count,
             chunk_count=sum(len(message.chunks) for message in messages),
-            usage_source="reported" if usage is not None else "missing",
+            reasoning_tokens=request.reasoning_tokens,
+            usage_source=source,
             is_lower_bound=usage is None or finish is not None,
             usage_json=json.dumps(request.raw_usage) if request.raw_usage is not None else None,
             temperature=self.options.temperature,
@@ -204,10 +215,15 @@ class Recorder:
         self.step_index += 1
         return row, calls
 
-    def requested(self) -> None:
+    @property
+    def usage_source(self) -> UsageSource:
+        """Who counted the tokens of the turn; an estimate is named where there is one."""
+        return next((s for s in ("estimated", "reported") if s in self._sources), "missing")
+
+    def requested(self, estimate: Callable[[int], Usage]) -> None:
         """Note that a request goes out, the first of its step or a retry."""
         if self._request is None:
-            self._request = _Request(requested_us=_now_us())
+            self._request = _Request(requested_us=_now_us(), estimate=estimate)
         else:
             self._request.attempt += 1
             self._request.failure = None
@@ -225,8 +241,10 @@ class Recorder:
                 if self.first_chunk_us is None:
                     self.first_chunk_us = now
                 request.delta_count += not isinstance(event, ToolCall)
+                request.said += _length(event)
             case UsageReport():
                 request.usage = event.usage
+                request.reasoning_tokens = event.reasoning_tokens
                 request.raw_usage = dict(event.raw) if event.raw is not None else None
             case Finish():
                 request.reason = event.reason
@@ -306,7 +324,7 @@ class _WatchedProvider:
         tools: Sequence[Tool],
         options: ProviderOptions,
     ) -> AsyncIterator[ProviderEvent]:
-        self._recorder.requested()
+        self._recorder.requested(partial(estimate_usage, messages, tools, options))
         stream = self._provider.stream(messages, tools, options)
         try:
             async for event in stream:
@@ -320,6 +338,21 @@ class _WatchedProvider:
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
+
+
+def _counted(request: _Request) -> tuple[Usage | None, UsageSource]:
+    """Return the tokens of a request and who counted them: an answer costs, told or not."""
+    if request.usage is not None:
+        return request.usage, "reported"
+    if request.estimate is not None and (request.said or request.reason is not None):
+        return request.estimate(request.said), "estimated"
+    return None, "missing"
+
+
+def _length(event: TextDelta | ReasoningDelta | ToolCall) -> int:
+    if isinstance(event, ToolCall):
+        return len(event.tool_name) + len(json.dumps(event.input, default=str))
+    return len(event.delta)
 
 
 class UsageColumns(TypedDict, total=False):

@@ -224,7 +224,8 @@ class TurnRun:
                 sealed_us=now,
                 error_type=type(error).__name__ if error is not None else None,
                 error_message=str(error) if error is not None else None,
-                **turn_ending(done),
+                reasoning_tokens=self._recorder.reasoning_tokens,
+                **turn_ending(done, self._recorder.usage_source),
             )
         )
         self._emit(e.TurnSealedEvent(conversation_id=self.conversation_id, turn_id=self.turn_id))

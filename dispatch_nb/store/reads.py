@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import MISSING
 
+from ..transcript.usage import NO_USAGE
 from ..wire.conversation import (
     ChatMessage,
     ConversationHistoryResponse,
@@ -161,7 +162,8 @@ def turn_metrics(connection: sa.Connection, conversation_id: str) -> list[TurnMe
 def _step_metrics(row: Any) -> StepMetrics:
     return StepMetrics(
         step_id=row.step_id,
-        usage=_usage(row),
+        # The contract's metrics are what events reported (turn contract, section 7.2).
+        usage=NO_USAGE if row.usage_source == "estimated" else _usage(row),
         ttft_ms=_given(row.ttft_ms),
         decode_ms=_given(row.decode_ms),
         gen_total_ms=_given(row.gen_total_ms),

@@ -131,10 +131,15 @@ class ChatMessage(WireModel):
 
 
 class Usage(WireModel):
-    """Tokens of one request or of a sum of requests.
+    """Tokens of one request or of a sum of requests; every number of tokens here means this.
 
-    `input_tokens` is the whole prompt, cached tokens included; the cache counters are
-    parts of it, not additions to it.
+    `input_tokens` is the whole prompt. `cache_read_tokens`, which a cache held, and
+    `cache_write_tokens`, which one took, are parts of it and not additions to it; one that
+    is absent was not reported. `output_tokens` is all that the model produced, what it
+    thought included: `reasoning_tokens`, where a store has them, are a part of it. What the
+    provider itself said stays beside it, as it was (`usage_json`). Who counted is said beside
+    it too: ``reported`` by the provider, ``estimated`` from the characters that went to and
+    fro, or ``missing``; and whether it is a lower bound, because a request was cut off.
     """
 
     input_tokens: int

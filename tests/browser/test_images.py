@@ -1,4 +1,4 @@
-"""Images in a real JupyterLab: sent from a cell, chosen, pasted, shown again without a kernel."""
+"""Images in a real JupyterLab: sent from a cell, chosen, pasted, refused."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ figure = Figure(figsize=(4, 2.4), dpi=100)
 figure.subplots().plot([3, 1, 4, 1, 5, 9, 2, 6])
 turn = await chat.send("What do these show?", images=[figure, "photo.png", "https://x.invalid/a.png"])
 """
-KEEP_STATE = """() => window.jupyterapp.commands.execute(
-  "@jupyter-widgets/jupyterlab-manager:saveWidgetState")"""
 PROMPT = "import json; print(json.dumps([c.chunk.type for c in chat.history().chunks]))"
 
 
@@ -128,24 +126,3 @@ def test_a_file_that_is_no_image_is_refused_in_words(notebook: Notebook, tmp_pat
     notebook.chat.locator("input[type=file]").set_input_files(text)
     expect(notebook.chat.locator(".dnb-word")).to_contain_text("notes.txt was not added")
     expect(notebook.chat.locator(".dnb-attached-image")).to_have_count(0)
-
-
-def test_a_saved_notebook_shows_its_images_without_its_kernel(browser: Browser, lab: Lab) -> None:
-    (lab.root / "photo.png").write_bytes(photo((200, 150), "teal"))
-    for left in lab.root.glob("images.db*"):
-        left.unlink()
-    name = lab.write("images-saved.ipynb", [CHAT, SEND])
-    with open_notebook(browser, lab, name) as opened:
-        opened.run(0)
-        opened.run(1)
-        expect(opened.chat.locator("img")).to_have_count(2)
-        # JupyterLab keeps the state of widgets in notebooks of people who chose that.
-        opened.page.evaluate(KEEP_STATE)
-        opened.save()
-        opened.page.evaluate(KEEP_STATE)
-    for left in lab.root.glob("images.db*"):
-        left.unlink()
-    with open_notebook(browser, lab, name) as opened:
-        expect(opened.chat).to_have_attribute("data-connection", "saved")
-        expect(opened.chat.locator("img")).to_have_count(2)
-        assert widths(opened.chat.locator("img")) == [400, 200]
