@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from dispatch_nb.engine.contracts import AnswerSchema, ProviderOptions, Tool
-from dispatch_nb.providers.messages_body_rules import request_violations
-from dispatch_nb.providers.messages_request import request_body
-from dispatch_nb.providers.messages_schema import closed_schema
-from dispatch_nb.tools import function_tool
+from dispatch_nb.transcript.reconcile import INTERRUPTED, reconcile
 from dispatch_nb.wire.conversation import (
     ChatMessage,
     ErrorChunk,
@@ -20,60 +15,10 @@ from dispatch_nb.wire.conversation import (
     SystemChunk,
     TextChunk,
     ThinkingChunk,
-    ToolCallChunk,
-    ToolResultChunk,
 )
 from dispatch_nb.wire.extensions import ChunkDetail, PromptMessage
+from tests.messages_parts import ADD, GIF, MANUAL, NEWEST, body, call, called, result, text, thought
 from tests.providers_parts import user
-
-MANUAL, ADAPTIVE, NEWEST = "claude-sonnet-4-5", "claude-opus-4-6", "claude-fable-5"
-GIF = "R0lGODlhAQABAAAAACw="
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-ADD: Sequence[Tool] = [function_tool(add)]
-
-
-def body(*messages: ChatMessage, tools: Sequence[Tool] = (), **chosen: Any) -> dict[str, Any]:
-    """Return the request with its cache breakpoints off, checked by the strict rules."""
-    options = ProviderOptions(**{"cache": False, **chosen})
-    made = request_body("m", messages, tools, options, provider="anthropic")
-    assert request_violations(made) == []
-    return made
-
-
-def call(call_id: str = "a", given: Any = None) -> ToolCallChunk:
-    return ToolCallChunk(
-        tool_call_id=call_id, tool_name="add", input={} if given is None else given
-    )
-
-
-def called(*chunks: Any) -> ChatMessage:
-    return ChatMessage(role="assistant", chunks=list(chunks))
-
-
-def result(call_id: str = "a", content: str = "3", is_error: bool = False) -> ChatMessage:
-    chunk = ToolResultChunk(
-        tool_call_id=call_id, tool_name="add", content=content, is_error=is_error
-    )
-    return ChatMessage(role="tool", chunks=[chunk])
-
-
-def thought(*chunks: Any, signed_by: str = "m", provider: str = "anthropic") -> PromptMessage:
-    """Return an assistant's message whose thinking was signed."""
-    detail = ChunkDetail(provider=provider, data={"signature": "c2ln", "model": signed_by})
-    places = [i for i, chunk in enumerate(chunks) if isinstance(chunk, ThinkingChunk)]
-    return PromptMessage(
-        role="assistant", chunks=list(chunks), details=dict.fromkeys(places, detail)
-    )
-
-
-def text(words: str) -> dict[str, Any]:
-    return {"type": "text", "text": words}
 
 
 def test_a_prompt_is_a_user_message_and_what_the_api_must_know():
@@ -124,6 +69,17 @@ def test_results_stand_first_in_the_message_behind_their_calls():
         {"name": "add", "description": "Add two numbers.", "input_schema": ADD[0].parameters}
     ]
     assert "tool_choice" not in made
+
+
+def test_a_call_that_was_interrupted_has_a_result_all_the_same():
+    history = reconcile([user("add"), called(call("a"), call("b")), result("b"), user("go on")])
+    answered = body(*history, tools=ADD)["messages"][2]["content"]
+    interrupted = {"content": INTERRUPTED, "is_error": True}
+    assert answered == [
+        {"type": "tool_result", "tool_use_id": "a", **interrupted},
+        {"type": "tool_result", "tool_use_id": "b", "content": "3"},
+        text("go on"),
+    ]
 
 
 def test_ids_that_the_api_does_not_take_are_mended_alike_in_call_and_result():
@@ -271,138 +227,3 @@ def test_images_stand_where_they_were_said(url: str, sent: dict[str, Any] | None
     else:
         data = {"data": GIF} if sent["type"] == "base64" else {}
         assert image == {"type": "image", "source": {**sent, **data}}
-
-
-@pytest.mark.parametrize(
-    ("model", "chosen", "limits"),
-    [
-        ("m", {}, {"max_tokens": 8_192}),
-        ("m", {"max_tokens": 100}, {"max_tokens": 100}),
-        ("claude-3-haiku-20240307", {}, {"max_tokens": 4_096}),
-        (MANUAL, {}, {"max_tokens": 16_000}),
-        (
-            MANUAL,
-            {"reasoning_effort": "high"},
-            {"max_tokens": 32_384, "thinking": {"type": "enabled", "budget_tokens": 16_384}},
-        ),
-        (
-            "claude-opus-4-1",
-            {"reasoning_effort": "max"},
-            {"max_tokens": 32_000, "thinking": {"type": "enabled", "budget_tokens": 16_000}},
-        ),
-        (
-            MANUAL,
-            {"reasoning_effort": "low", "max_tokens": 50},
-            {"max_tokens": 2_098, "thinking": {"type": "enabled", "budget_tokens": 2_048}},
-        ),
-        (
-            ADAPTIVE,
-            {"reasoning_effort": "xhigh"},
-            {
-                "max_tokens": 64_000,
-                "thinking": {"type": "adaptive"},
-                "output_config": {"effort": "xhigh"},
-            },
-        ),
-        (
-            NEWEST,
-            {"reasoning_effort": "low", "max_tokens": 500},
-            {
-                "max_tokens": 500,
-                "thinking": {"type": "adaptive", "display": "summarized"},
-                "output_config": {"effort": "low"},
-            },
-        ),
-        (NEWEST, {}, {"max_tokens": 64_000}),
-    ],
-)
-def test_limits_and_thinking_fit_the_model(model: str, chosen: Any, limits: dict[str, Any]):
-    made = body(user("hi"), model=model, **chosen)
-    names = ("max_tokens", "thinking", "output_config")
-    assert {name: made[name] for name in names if name in made} == limits
-
-
-def test_choices_go_out_as_they_were_made():
-    made = body(user("hi"), temperature=0.2, top_p=0.9)
-    assert (made["temperature"], made["top_p"]) == (0.2, 0.9)
-    laid_over = body(
-        user("hi"),
-        model=MANUAL,
-        extra_body={"thinking": {"type": "enabled", "budget_tokens": 2000}},
-    )
-    assert laid_over["thinking"]["budget_tokens"] == 2000
-    assert "seed" not in body(user("hi"), seed=1)  # the API knows none
-
-
-def test_a_schema_is_the_form_of_the_answer_beside_the_effort():
-    schema = AnswerSchema("sum", {"type": "object", "properties": {"a": {"type": "integer"}}})
-    made = body(user("hi"), model=ADAPTIVE, reasoning_effort="low", schema=schema)
-    assert made["output_config"] == {
-        "effort": "low",
-        "format": {
-            "type": "json_schema",
-            "schema": {**schema.schema, "additionalProperties": False},
-        },
-    }
-
-
-def test_a_schema_is_closed_and_its_unknown_limits_become_words():
-    schema = {
-        "type": "object",
-        "properties": {
-            "n": {"type": "integer", "minimum": 1, "maximum": 9, "description": "A digit."},
-            "tags": {"type": "array", "minItems": 2, "items": {"$ref": "#/$defs/Tag"}},
-            "when": {"oneOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
-            "minimum": {"type": "string", "format": "color"},
-        },
-        "$defs": {"Tag": {"type": "object", "properties": {"name": {"maxLength": 3}}}},
-    }
-    assert closed_schema(schema) == {
-        "type": "object",
-        "properties": {
-            "n": {"type": "integer", "description": "A digit. (minimum: 1; maximum: 9)"},
-            "tags": {
-                "type": "array",
-                "items": {"$ref": "#/$defs/Tag"},
-                "description": "(minItems: 2)",
-            },
-            "when": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
-            "minimum": {"type": "string", "description": '(format: "color")'},
-        },
-        "$defs": {
-            "Tag": {
-                "type": "object",
-                "properties": {"name": {"description": "(maxLength: 3)"}},
-                "additionalProperties": False,
-            }
-        },
-        "additionalProperties": False,
-    }
-
-
-def breakpoints(made: dict[str, Any]) -> list[str]:
-    """Return where the breakpoints are, in the order in which the API reads."""
-    found = [f"tool {tool['name']}" for tool in made.get("tools", ()) if "cache_control" in tool]
-    found += [f"system {i}" for i, b in enumerate(made.get("system", ())) if "cache_control" in b]
-    for number, message in enumerate(made["messages"]):
-        for index, block in enumerate(message["content"]):
-            if "cache_control" in block:
-                assert block["cache_control"] == {"type": "ephemeral"}
-                found.append(f"message {number} block {index}")
-    return found
-
-
-def test_breakpoints_stand_behind_tools_instructions_and_the_last_two_prompts():
-    history = [user("one"), called(TextChunk(text="1")), user("two"), called(call()), result()]
-    made = body(*history, system_prompt="Be brief.", tools=ADD, cache=True)
-    assert breakpoints(made) == ["tool add", "system 0", "message 2 block 0", "message 4 block 0"]
-    assert breakpoints(body(user("one"), cache=True)) == ["message 0 block 0"]
-    assert breakpoints(body(*history, system_prompt="Be brief.", tools=ADD)) == []
-
-
-def test_the_last_breakpoint_of_a_request_is_one_of_the_next():
-    history = [user("one"), called(TextChunk(text="1")), user("two")]
-    loop = [called(*map(call, "abcdef")), *map(result, "abcdef")]
-    before = breakpoints(body(*history, tools=ADD, cache=True))
-    after = breakpoints(body(*history, *loop, tools=ADD, cache=True))
-    assert before[-1] in after

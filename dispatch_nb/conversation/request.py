@@ -46,6 +46,7 @@ def params_json(options: ProviderOptions) -> str | None:
         "max_tokens": options.max_tokens,
         "seed": options.seed,
         "reasoning_effort": options.reasoning_effort,
+        "cache": None if options.cache else False,
         "output": None if options.schema is None else options.schema.name,
         "extra_body": dict(options.extra_body) or None,
         "extra_headers": sorted(options.extra_headers) or None,

@@ -187,7 +187,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
             answer of this form, and `turn.parsed` gives it.
         **options
             For this turn alone: any of temperature, top_p, max_tokens, seed,
-            reasoning_effort, extra_body and extra_headers.
+            reasoning_effort, cache, extra_body and extra_headers.
 
         Raises
         ------
