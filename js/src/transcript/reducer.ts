@@ -93,18 +93,27 @@ function extend(
 }
 
 function grown(state: TranscriptState, accumulating: AccumulatingChunk): TranscriptState {
+  return built(state, state.provisional, accumulating, true);
+}
+
+function built(
+  state: TranscriptState,
+  provisional: TranscriptState["provisional"],
+  accumulating: AccumulatingChunk | null,
+  generating: boolean,
+): TranscriptState {
   if (state.sync !== undefined) {
-    return { ...state, accumulating, generating: true, providerRetry: null };
+    return { ...state, provisional, accumulating, generating, providerRetry: null };
   }
   // Most events come this way, and spreading the state takes thirty times as long.
   return {
     committed: state.committed,
-    provisional: state.provisional,
+    provisional,
     accumulating,
     currentTurnId: state.currentTurnId,
     latestUsage: state.latestUsage,
     sealedTurnId: state.sealedTurnId,
-    generating: true,
+    generating,
     providerRetry: null,
     hiddenBeforeSeq: state.hiddenBeforeSeq,
     hiddenThinkingCount: state.hiddenThinkingCount,
@@ -118,13 +127,8 @@ function append(
   chunk: Chunk,
   generating: boolean,
 ): TranscriptState {
-  return {
-    ...state,
-    provisional: flushed(state).append({ role, chunk, turnId }),
-    accumulating: null,
-    generating,
-    providerRetry: null,
-  };
+  const provisional = flushed(state).append({ role, chunk, turnId });
+  return built(state, provisional, null, generating);
 }
 
 function appendUserText(
