@@ -114,7 +114,10 @@ def conversation(draw: st.DrawFn) -> list[x.LiveEvent]:
     for number in range(draw(st.integers(1, 3))):
         turn: dict[str, Any] = {**IDS, "turn_id": f"t{number}"}
         events.append(e.UserMessageEvent(**turn, text="hi"))
-        commit(turn, 1)
+        images = [c.ImageChunk(url="images/a")] * draw(st.integers(0, 2))
+        if images:
+            events.append(x.PromptImagesEvent(**turn, images=images))
+        commit(turn, 1 + len(images))
         events.append(e.TurnStartEvent(**turn))
         for step in range(draw(st.integers(1, 3))):
             step_id: dict[str, Any] = {"step_id": f"t{number}#{step}"}

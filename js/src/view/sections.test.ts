@@ -142,4 +142,13 @@ describe("selectSections", () => {
     const users = made.filter(({ role }) => role === "user");
     expect(users.map(({ isSteering }) => isSteering)).toEqual([false, true, false, false]);
   });
+
+  it("puts the images of a prompt with its text, and shows nothing of an empty chunk", () => {
+    const image = (seq: number) => chunk("user", { type: "image", url: "images/a" }, seq);
+    const thought = chunk("assistant", { type: "thinking", text: "" }, 4);
+    const chunks = [say("user", "a", 1), image(2), image(3), thought, say("assistant", "b", 5)];
+    const sections = selectSections({ chunks, settled: () => undefined, isGenerating: false });
+    const kinds = sections.map(({ entries }) => entries.map(({ kind }) => kind));
+    expect(kinds).toEqual([["text", "image", "image"], ["text"]]);
+  });
 });
