@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzzing import PARTS, WIRES, judge
@@ -25,15 +25,17 @@ ODD = st.sampled_from(
 )
 
 
-def some(**fields: st.SearchStrategy[Any] | None) -> st.SearchStrategy[dict[str, Any]]:
+def mostly(each: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(each, each, each, each, ODD)
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Return objects with any of `fields`, each as it should be or odd."""
-    return st.fixed_dictionaries(
-        {}, optional={name: ODD if each is None else each | ODD for name, each in fields.items()}
-    )
+    return st.fixed_dictionaries({}, optional={name: mostly(each) for name, each in fields.items()})
 
 
 def listed(each: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    return st.lists(each | ODD, max_size=3)
+    return st.lists(mostly(each), max_size=3)
 
 
 numbers, ids = st.integers(0, 2), st.sampled_from(["a", "b", ""])
@@ -41,6 +43,7 @@ arguments = st.sampled_from(["{}", '{"x"', ": 1}", "", "null", "[", "NaN"])
 counts = some(**dict.fromkeys(("prompt_tokens", "input_tokens", "completion_tokens"), numbers))
 function = some(name=ids, arguments=arguments)
 thoughts = listed(some(type=ids, index=numbers, text=ids, signature=ids, summary=ids, id=ids))
+fragments = listed(some(index=numbers, id=ids, function=function))
 said = some(
     content=ids | listed(some(type=st.just("thinking"), thinking=thoughts, text=ids)),
     reasoning_content=ids,
@@ -49,7 +52,7 @@ said = some(
     thinking_blocks=thoughts,
     thinking=ids,
     refusal=ids,
-    tool_calls=listed(some(index=numbers, id=ids, function=function)),
+    tool_calls=fragments,
     function_call=function,
 )
 item = some(
@@ -72,8 +75,14 @@ def kinds(name: str, *shown: str) -> st.SearchStrategy[str]:
     return st.sampled_from([*(word for word in WIRES[name].words if "_" in word), *shown])
 
 
+def delta(**fields: object) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields}]}
+
+
 FRAMES = {
-    "chat": some(
+    "chat": st.builds(delta, tool_calls=fragments, content=ids)
+    | st.builds(delta, reasoning_details=thoughts, content=ids)
+    | some(
         choices=listed(some(index=numbers, delta=said, message=said, finish_reason=ends)),
         usage=counts,
         x_groq=some(usage=counts),
@@ -118,6 +127,7 @@ def bodies(draw: st.DrawFn, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", WIRES)
 def test_any_frames_are_read_alike_in_any_pieces_and_end_once(name: str) -> None:
+    @settings(max_examples=5_000 if FULL else 500)
     @given(bodies(name))
     def run(body: bytes) -> None:
         judge(body, WIRES[name])

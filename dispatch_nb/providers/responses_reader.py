@@ -54,7 +54,7 @@ class ResponseReader:
     kind: ClassVar[str] = "a response"
 
     def __init__(self) -> None:
-        self._items: dict[object, _Item] = {}
+        self._items: dict[int | str, _Item] = {}
         self._latest: _Item | None = None
         self._calls: list[_Item] = []
         self._usage: Mapping[str, Any] | None = None
@@ -130,16 +130,14 @@ class ResponseReader:
 
     def _item(self, data: Mapping[str, Any]) -> _Item:
         """Return the item that an event is about."""
-        for name in ("output_index", "item_id"):
-            if (item := self._items.get(data.get(name))) is not None:
-                return item
-        return self._latest or self._begin({})
+        keys = _keys(data.get("output_index"), data.get("item_id"))
+        known = next((self._items[key] for key in keys if key in self._items), None)
+        return known or self._latest or self._begin({})
 
     def _begin(self, data: Mapping[str, Any]) -> _Item:
         item = self._latest = _Item(dict(_mapping(data.get("item"))))
-        for key in (data.get("output_index"), item.data.get("id")):
-            if isinstance(key, int | str):
-                self._items[key] = item
+        for key in _keys(data.get("output_index"), item.data.get("id")):
+            self._items[key] = item
         if item.kind == "function_call":
             self._calls.append(item)
         return item
@@ -160,10 +158,8 @@ class ResponseReader:
 
     def _finish_item(self, data: Mapping[str, Any]) -> list[ProviderEvent]:
         done = _mapping(data.get("item"))
-        known = any(
-            isinstance(key, int | str) and key in self._items
-            for key in (data.get("output_index"), done.get("id"))
-        )
+        keys = _keys(data.get("output_index"), done.get("id"))
+        known = any(key in self._items for key in keys)
         item = self._item({**data, "item_id": done.get("id")}) if known else self._begin(data)
         item.data |= done
         if item.kind == "function_call":
@@ -208,6 +204,11 @@ def read_response_usage(raw: Mapping[str, Any]) -> Usage:
         output_tokens=count(raw.get("output_tokens")) or 0,
         **counts,
     )
+
+
+def _keys(*marks: object) -> list[int | str]:
+    """Return those of `marks` that name an item."""
+    return [mark for mark in marks if isinstance(mark, int | str)]
 
 
 def _call(item: _Item) -> ProviderEvent:
