@@ -23,6 +23,7 @@ __all__ = [
     "as_key",
     "find_key",
     "hidden",
+    "hidden_headers",
     "without_keys",
 ]
 
@@ -105,9 +106,18 @@ def hidden(choices: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("api_key", "base_url"):
         if name in made:
             made[name] = as_key(made[name])
-    if isinstance(made.get("extra_headers"), Mapping):
-        made["extra_headers"] = HiddenHeaders(made["extra_headers"])
+    if "extra_headers" in made:
+        made["extra_headers"] = hidden_headers(made["extra_headers"])
     return made
+
+
+def hidden_headers(headers: Any) -> Any:
+    """Return headers with their values hidden, or `NotAKey` for what is no mapping of headers."""
+    if headers is None or isinstance(headers, NotAKey | HiddenHeaders):
+        return headers
+    return (
+        HiddenHeaders(headers) if isinstance(headers, Mapping) else NotAKey(type(headers).__name__)
+    )
 
 
 def find_key(variable: str | None) -> Key | None:

@@ -90,7 +90,9 @@ class RequestOptions:
         value = getattr(self, name)
         if value is not None and not is_right(value):
             # A key never stands in a message, not even a wrong one.
-            shown = type(value).__name__ if name == "extra_headers" else repr(value)
+            shown = repr(value)
+            if name == "extra_headers":
+                shown = value.kind if isinstance(value, NotAKey) else type(value).__name__
             raise SettingError(f"{name} must be {wanted}, not {shown}.")
 
 

@@ -44,7 +44,18 @@ class Address:
         if self.login is not None:
             name, _, word = self.login.get_secret_value().partition(":")
             found += [Key(form) for form in (word, quote(word, safe=""), name) if form]
+            found.append(self._basic(self.login))
         return tuple(secret for secret in found if secret is not None)
+
+    def authorization(self) -> Key | None:
+        """Return the header's value that logs in, if the URL has a login."""
+        if self.login is None:
+            return None
+        return Key(f"Basic {self._basic(self.login).get_secret_value()}")
+
+    @staticmethod
+    def _basic(login: Key) -> Key:
+        return Key(base64.b64encode(login.get_secret_value().encode()).decode())
 
 
 def parsed(hidden: Key) -> Address:
@@ -96,7 +107,7 @@ class Connection:
         base, endpoint = self.address.base, self.endpoint
         model = body.get("model")
         asked = Asked(
-            base + path, base, endpoint, model if isinstance(model, str) else "", bool(self.key)
+            base + path, base, endpoint, model if isinstance(model, str) else "", self._has_key
         )
         return Request(
             asked,
@@ -111,17 +122,20 @@ class Connection:
     def listing(self) -> Listing:
         """Return the question which models the server has."""
         base, given = self.address.base, (self.headers,)
-        asked = Asked(_models_url(base, self.endpoint), base, self.endpoint, "", bool(self.key))
+        asked = Asked(_models_url(base, self.endpoint), base, self.endpoint, "", self._has_key)
         return Listing(asked, self._headers(given), self.address.query, self._secrets(given))
+
+    @property
+    def _has_key(self) -> bool:
+        return self.key is not None or self.address.login is not None
 
     def _headers(self, given: tuple[HiddenHeaders, ...]) -> dict[str, str | SecretStr]:
         headers: dict[str, str | SecretStr] = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
         }
-        if self.address.login is not None:
-            login = self.address.login.get_secret_value().encode()
-            headers["Authorization"] = Key(f"Basic {base64.b64encode(login).decode()}")
+        if (login := self.address.authorization()) is not None:
+            headers["Authorization"] = login
         if self.endpoint.api == "messages":
             headers["anthropic-version"] = _MESSAGES_VERSION
         if self.key is not None and self.endpoint.api == "messages":

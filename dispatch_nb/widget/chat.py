@@ -16,7 +16,7 @@ from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
 from ..errors import WireError
 from ..framed import FrameSource, Part
-from ..keys import as_key
+from ..keys import as_key, hidden, hidden_headers
 from ..loop import turn_loop
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
@@ -133,6 +133,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
     ) -> None:
         # First of all: no traceback shall have a key in the open.
         api_key, base_url = as_key(api_key), as_key(base_url)
+        extra_headers = hidden_headers(extra_headers)
         self._conversation = open_conversation(
             model,
             tools=tools,
@@ -194,6 +195,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         MessageError, ImageError, SettingError, ModelError, TurnActiveError
             The message was not taken; the sentence says why.
         """
+        options = hidden(options)
         request = turn_request(images, output, **options)
         return self._watched(self._conversation.send(text, request))
 
