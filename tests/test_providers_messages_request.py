@@ -193,6 +193,19 @@ def test_calls_made_without_thinking_are_answered_without_thinking():
     assert made["thinking"] == {"type": "enabled", "budget_tokens": 2048}
 
 
+def test_calls_that_follow_thinking_are_gone_on_with_though_they_came_without():
+    loop = [
+        user("add"),
+        thought(ThinkingChunk(text="hm"), call("a"), signed_by=MANUAL),
+        result("a"),
+        called(call("b")),
+        result("b"),
+    ]
+    made = body(*loop, model=MANUAL, reasoning_effort="low", tools=ADD)
+    assert made["thinking"]["type"] == "enabled"
+    assert made["messages"][1]["content"][0]["type"] == "thinking"
+
+
 def test_error_chunks_blank_texts_and_empty_messages_are_left_out():
     made = body(
         user("hi"),

@@ -72,6 +72,16 @@ GOOD: dict[str, dict[str, Any]] = {
         "thinking": {"type": "enabled", "budget_tokens": 1024},
         "messages": [USER, assistant(thinking(), use()), user(result())],
     },
+    "thinking before the first of several calls": {
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "messages": [
+            USER,
+            assistant(thinking(), use("a")),
+            user(result("a"), text("steering")),
+            assistant(use("b")),
+            user(result("b")),
+        ],
+    },
     "hidden thinking before a call": {
         "thinking": {"type": "enabled", "budget_tokens": 1024},
         "messages": [
@@ -235,6 +245,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {
             "thinking": {"type": "enabled", "budget_tokens": 1024},
             "messages": [USER, assistant(text(), use()), user(result())],
+        },
+        "messages[1] must begin with thinking",
+    ),
+    "calls that go on without the thinking before the first": (
+        {
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "messages": [
+                USER,
+                assistant(use("a")),
+                user(result("a")),
+                assistant(thinking(), use("b")),
+                user(result("b")),
+            ],
         },
         "messages[1] must begin with thinking",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .messages_models import model_traits
-from .messages_rules import messages_violations
+from .messages_rules import messages_violations, tool_loop
 from .rules import bad_fields, bad_name, bad_text
 
 __all__ = ["request_violations"]
@@ -163,13 +163,12 @@ def _stray_thinking(body: Mapping[str, Any]) -> Iterator[str]:
         if thinking is None
         else thinking["type"] != "disabled"
     )
-    messages = body["messages"]
-    if may_think or len(messages) < 2:
+    if may_think:
         return
-    answered = [block.get("type") for block in _blocks(messages[-1]["content"])]
-    asked = [block.get("type") for block in _blocks(messages[-2]["content"])]
-    if "tool_result" in answered and any(kind in _THINKING for kind in asked):
-        yield (
-            f"messages[{len(messages) - 2}] must hold no thinking: thinking is not enabled "
-            "and its tool calls are being answered."
-        )
+    for place in tool_loop(body["messages"]):
+        kinds = [block.get("type") for block in _blocks(body["messages"][place]["content"])]
+        if any(kind in _THINKING for kind in kinds):
+            yield (
+                f"messages[{place}] must hold no thinking: thinking is not enabled "
+                "and its tool calls are being answered."
+            )

@@ -13,6 +13,7 @@ from ..engine.contracts import ProviderOptions, Tool
 from ..wire.conversation import ChatMessage, ReasoningEffort
 from .messages_history import THINKING, called_tools, convert_messages, system_text
 from .messages_models import ModelTraits, model_traits
+from .messages_rules import tool_loop
 from .messages_schema import closed_schema
 
 __all__ = ["request_body"]
@@ -64,7 +65,7 @@ def request_body(
     kind = _thinking_kind({**head, **options.extra_body})
     thinks = kind in ("enabled", "adaptive") or (kind is None and traits.thinks_unasked)
     said = converted(with_thinking=thinks)
-    if kind == "enabled" and "thinking" in head and _answers_thoughtless_calls(said):
+    if kind == "enabled" and "thinking" in head and _goes_on_thoughtless(said):
         # The API would refuse it. The next prompt can be thought about again.
         head, said = _limits(traits, options, None), converted(with_thinking=False)
     if options.schema is not None:
@@ -110,14 +111,13 @@ def _thinking_kind(body: Mapping[str, Any]) -> object:
     return thinking.get("type") if isinstance(thinking, Mapping) else None
 
 
-def _answers_thoughtless_calls(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last message answers calls that do not begin with thinking.
+def _goes_on_thoughtless(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last message answers calls of a turn that did not begin with thinking.
 
     So it is where the calls are another model's, or were made before it was asked to think.
     """
-    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result":
-        return False
-    return messages[-2]["content"][0]["type"] not in THINKING
+    loop = tool_loop(messages)
+    return bool(loop) and messages[loop[0]]["content"][0]["type"] not in THINKING
 
 
 def _tools(tools: Sequence[Tool], messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return {
         "name": tool.name,
         "description": tool.description,
-        "input_schema": dict(tool.parameters),
+        "input_schema": {"type": "object", **tool.parameters},
     }
 
 

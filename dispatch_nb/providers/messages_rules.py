@@ -15,7 +15,7 @@ from typing import Any
 from ..wire.media import image_type
 from .rules import bad_fields, bad_name, bad_text, is_base64, is_web_address
 
-__all__ = ["messages_violations"]
+__all__ = ["messages_violations", "tool_loop"]
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 # What may stand where, with the fields a block must have.
@@ -218,14 +218,27 @@ def _bad_image(where: str, source: object) -> Iterator[str]:
         yield f"{where} must be an object of the type base64 or url."
 
 
+def tool_loop(messages: Sequence[Any]) -> list[int]:
+    """Return which assistant messages the last message goes on with, the first one first.
+
+    Calls, their results and the calls behind them are one turn of the model's, which is
+    looked at as a whole: its thinking stands where it begins.
+    """
+    asked: list[int] = []
+    place = len(messages) - 1
+    while place > 0 and "tool_result" in _kinds(messages[place]):
+        asked.insert(0, place - 1)
+        place -= 2
+    return asked
+
+
 def _thoughtless_tool_loop(messages: Sequence[Any]) -> Iterator[str]:
-    """Yield the message whose calls are being answered, if it does not begin with thinking."""
-    asked, answered = [], _kinds(messages[-1])
-    if "tool_result" in answered and len(messages) > 1:
-        asked = _kinds(messages[-2])
-    if asked and asked[0] not in _THINKING:
+    """Yield the message that begins the turn which is gone on with, if it does not think first."""
+    loop = tool_loop(messages)
+    begun = _kinds(messages[loop[0]]) if loop else []
+    if begun and begun[0] not in _THINKING:
         yield (
-            f"messages[{len(messages) - 2}] must begin with thinking: thinking is enabled "
+            f"messages[{loop[0]}] must begin with thinking: thinking is enabled "
             "and its tool calls are being answered."
         )
 
