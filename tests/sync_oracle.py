@@ -274,7 +274,10 @@ class Truth:
         is_of_another = first.turn_id != seen.turn_id
         return prompt in shown or (
             is_of_another
-            and (first.stored.role, key_of(first.stored.chunk)) in seen.chunks.values()
+            and (
+                first.stored.chunk.type == "image"  # which says nothing of whose it is
+                or (first.stored.role, key_of(first.stored.chunk)) in seen.chunks.values()
+            )
         )
 
     def _may_begin_elsewhere(self, seen: Seen) -> bool:
