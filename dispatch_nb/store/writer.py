@@ -23,6 +23,8 @@ Operation = Callable[[sa.Connection], _T]
 SharedOperation = Callable[[sa.Connection, Sequence[_T]], None]
 
 _GROUP_LIMIT = 256
+# How long the thread waits for something to write before it ends; the next write starts one.
+IDLE_S = 10.0
 
 
 @dataclass(slots=True)
@@ -96,32 +98,45 @@ class Writer:
         with self._lock:
             first, self._closed = not self._closed, True
             thread = self._thread
+            if first and thread is not None:
+                self._queue.put(None)
         if thread is None:
             self._database.close()
             return
-        if first:
-            self._queue.put(None)
         # Garbage collection may close a store on one of its own threads.
         if thread is not threading.current_thread() and not self._database.on_own_thread:
             thread.join()
 
     def _run(self) -> None:
-        while self._run_group():
-            pass
+        while True:
+            try:
+                group, ended = self._next_group()
+            except queue.Empty:
+                with self._lock:
+                    # What was submitted in this very moment counts on this thread.
+                    if self._queue.empty():
+                        self._thread = None
+                        return
+                continue
+            jobs = [job for job in group if job.future.set_running_or_notify_cancel()]
+            if jobs:
+                self._write(jobs)
+            if ended:
+                break
+            # A waiting thread holds on to nothing of what it has written.
+            del group, jobs
         self._database.close()
 
-    def _run_group(self) -> bool:
-        """Write one group; false once there will be no further one."""
-        group, ended = self._next_group()
-        jobs = [job for job in group if job.future.set_running_or_notify_cancel()]
-        if jobs:
-            self._write(jobs)
-        return not ended
-
     def _next_group(self) -> tuple[list[_Job], bool]:
-        """Wait for a job, then take along what has queued up behind it."""
+        """Wait for a job, then take along what has queued up behind it.
+
+        Raises
+        ------
+        queue.Empty
+            If there was nothing to write for a while.
+        """
         group: list[_Job] = []
-        job = self._queue.get()
+        job = self._queue.get(timeout=IDLE_S)
         while job is not None:
             group.append(job)
             if len(group) == _GROUP_LIMIT:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Chat"]
 
-_module, _styles = load_bundle()
+# As text: anywidget holds on to every widget whose module is a file that it could watch.
+_module, _styles = (file.read_text(encoding="utf-8") for file in load_bundle())
 
 # What is sent again after a wait: small, unlike the module that every widget carries.
 _STATE = (
