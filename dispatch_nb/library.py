@@ -40,6 +40,12 @@ class Store(FrameSource):
         count = len(self._store.conversation_ids())
         return f"<Store {self._store.location}, {count} conversations>"
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Show the conversations in a cell, to look for one and to open it."""
+        from .widget.store_view import StoreView
+
+        return StoreView(self._store)._repr_mimebundle_(**options)
+
     def _frame_parts(self) -> Sequence[Part]:
         return [Part(self._store)]
 

@@ -1,5 +1,5 @@
 // Bundle the front end into dispatch_nb/static: the widget as one ES module and one style sheet,
-// and the typesetter of formulas, which a page asks for when it meets one.
+// the typesetter of formulas, which a page asks for when it meets one, and the list of a store.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -13,7 +13,11 @@ const watch = process.argv.includes("--watch");
 
 const options = {
   absWorkingDir: here,
-  entryPoints: { widget: "src/widget.ts", typeset: "src/typeset.ts" },
+  entryPoints: {
+    widget: "src/widget.ts",
+    typeset: "src/typeset.ts",
+    library: "src/library/widget.ts",
+  },
   outdir: target,
   bundle: true,
   format: "esm",
@@ -44,7 +48,7 @@ if (watch) {
     // esbuild has already printed each error with its place.
     process.exit(1);
   }
-  for (const name of ["widget.js", "typeset.js", "widget.css"]) {
+  for (const name of ["widget.js", "typeset.js", "library.js", "widget.css"]) {
     const content = await readFile(join(target, name));
     const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(7);
     console.log(

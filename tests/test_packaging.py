@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-STATIC_FILES = {f"dispatch_nb/static/{name}" for name in ("widget.js", "typeset.js", "widget.css")}
+STATIC_FILES = {
+    f"dispatch_nb/static/{name}" for name in ("widget.js", "typeset.js", "library.js", "widget.css")
+}
 LOAD_BUNDLE = "from dispatch_nb.widget.assets import load_bundle; load_bundle()"
 
 

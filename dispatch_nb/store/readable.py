@@ -14,8 +14,9 @@ from .changes import Change, read_changes
 from .database import Database
 from .event_log import read_open_turns
 from .images import read_images
+from .listing import list_page
 from .queued import read_queued
-from .rows import ConversationRow, EventRow, ImageRow, QueuedRow
+from .rows import ConversationRow, EventRow, ImageRow, ListedRow, QueuedRow
 
 __all__ = ["ReadableStore"]
 
@@ -49,6 +50,16 @@ class ReadableStore:
         """Return every conversation, newest activity first."""
         with self.connect() as connection:
             return reads.list_conversations(connection)
+
+    def list_page(
+        self, words: str = "", *, offset: int = 0, limit: int = 50
+    ) -> tuple[int, list[ListedRow]]:
+        """Return how many conversations hold `words`, and a page of them, newest first.
+
+        Searched are titles, models and prompts; a blank text holds in all.
+        """
+        with self.connect() as connection:
+            return list_page(connection, words, offset=offset, limit=limit)
 
     def last_n(self, conversation_id: str) -> int:
         """Return the number of the newest event, 0 if there is none yet."""

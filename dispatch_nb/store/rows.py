@@ -19,6 +19,7 @@ __all__ = [
     "ConversationSource",
     "EventRow",
     "ImageRow",
+    "ListedRow",
     "QueuedRow",
     "StepRow",
     "ToolApproval",
@@ -221,3 +222,20 @@ class ChunkSide:
     delta_count: int | None = None
     is_interrupted: bool = False
     detail: ChunkDetail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """One conversation in a list; `cost_usd` is None where no step of it has a price.
+
+    `unpriced` counts the steps with tokens but without a price.
+    """
+
+    conversation_id: str
+    title: str | None
+    model: str | None
+    updated_us: int
+    turn_count: int
+    tokens: int
+    cost_usd: float | None
+    unpriced: int

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import BundleMissingError
 
-__all__ = ["STATIC", "load_bundle", "read_typesetter"]
+__all__ = ["STATIC", "load_bundle", "load_library", "read_typesetter"]
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -20,6 +20,18 @@ def load_bundle(static: Path = STATIC) -> tuple[Path, Path]:
         If the front end was never built; the message names the command that builds it.
     """
     module, styles = _built(static, "widget.js", "widget.css")
+    return module, styles
+
+
+def load_library(static: Path = STATIC) -> tuple[Path, Path]:
+    """Return module and style sheet of the list of a store's conversations.
+
+    Raises
+    ------
+    BundleMissingError
+        If the front end was never built.
+    """
+    module, styles = _built(static, "library.js", "widget.css")
     return module, styles
 
 

@@ -11,6 +11,7 @@ from ..errors import UnknownVariantError, WireError
 from . import conversation as c
 from . import events as e
 from . import extensions as x
+from . import library as lib
 from . import messages as m
 from . import metadata
 from . import view as v
@@ -23,6 +24,7 @@ __all__ = [
     "parse_conversation_meta",
     "parse_history_response",
     "parse_kernel_message",
+    "parse_library_kernel_message",
     "parse_live_event",
     "parse_stored_chunk",
     "parse_view_message",
@@ -60,6 +62,7 @@ _server_message: TypeAdapter[m.WsServerMessage] = TypeAdapter(m.WsServerMessage)
 _conversation_meta: TypeAdapter[metadata.ConversationMeta] = TypeAdapter(metadata.ConversationMeta)
 _view_message: TypeAdapter[v.ViewMessage] = TypeAdapter(v.ViewMessage)
 _kernel_message: TypeAdapter[v.KernelMessage] = TypeAdapter(v.KernelMessage)
+_library_message: TypeAdapter[lib.LibraryKernelMessage] = TypeAdapter(lib.LibraryKernelMessage)
 
 
 def load_json(source: str | bytes) -> Any:
@@ -216,3 +219,8 @@ def parse_view_message(source: str | bytes | object) -> v.ViewMessage:
 def parse_kernel_message(source: str | bytes | object) -> v.KernelMessage:
     """Return a message from a view to the kernel; raises WireError."""
     return _parse(_kernel_message, "kernel message", source)
+
+
+def parse_library_kernel_message(source: object) -> lib.LibraryKernelMessage:
+    """Parse a message from a view of a store; see `parse_kernel_message` for the errors."""
+    return _parse(_library_message, "Library message", source)

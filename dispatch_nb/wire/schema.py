@@ -18,6 +18,7 @@ from . import conversation as c
 from . import events as e
 from . import extensions as x
 from . import inbound as i
+from . import library as lib
 from . import messages as m
 from . import metadata as meta
 from . import surfaces as s
@@ -26,7 +27,7 @@ from .base import WireModel
 
 __all__ = ["wire_schema"]
 
-_rooms = (c, e, x, m, meta, i, s, v)
+_rooms = (c, e, x, m, meta, i, s, v, lib)
 # Shared bases: no value is ever just one of these.
 _bases = (e.TurnEvent, m.ChatRequest)
 # Values that stay in this process: providers alone get them.
@@ -48,6 +49,8 @@ _unions: dict[str, Any] = {
     "WsServerMessage": m.WsServerMessage,
     "ViewMessage": v.ViewMessage,
     "KernelMessage": v.KernelMessage,
+    "LibraryViewMessage": lib.LibraryViewMessage,
+    "LibraryKernelMessage": lib.LibraryKernelMessage,
 }
 
 

@@ -22,6 +22,30 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** Return an amount of US dollars, small ones with the digits that tell them apart. */
+export function money(usd: number): string {
+  if (usd === 0) return "$0";
+  if (usd < 0.000_05) return "< $0.0001";
+  if (usd < 0.1) return `$${usd.toFixed(4)}`;
+  return `$${usd < 100 ? usd.toFixed(2) : COUNT.format(Math.round(usd))}`;
+}
+
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const UNITS = [
+  ["year", 365 * 86_400],
+  ["month", 30 * 86_400],
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+] as const;
+
+/** Return how long ago a time was, both in milliseconds since 1970: "3 hours ago". */
+export function ago(time: number, now: number): string {
+  const seconds = (now - time) / 1000;
+  const unit = UNITS.find(([, length]) => seconds >= length);
+  return unit ? AGO.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
+}
+
 /** Return a retry's delay as one rounded unit: "8s", "2m", "1h". */
 export function delay(milliseconds: number): string {
   const seconds = milliseconds / 1000;

@@ -9,6 +9,7 @@ import type {
   ConversationHistoryResponse,
   ConversationMeta,
   KernelMessage,
+  LibraryViewMessage,
   LiveEvent,
   QueuedText,
   SnapshotMessage,
@@ -52,3 +53,4 @@ export const parseAnswerSettings = parserOf<AnswerSettings>("AnswerSettings");
 export const parseQueuedText = parserOf<QueuedText>("QueuedText");
 export const parseUsage = parserOf<Usage>("Usage");
 export const parseKernelMessage = parserOf<KernelMessage>("KernelMessage");
+export const parseLibraryViewMessage = parserOf<LibraryViewMessage>("LibraryViewMessage");

@@ -178,6 +178,11 @@ export interface ChunksCommittedEvent {
   readonly stepId?: string;
 }
 
+/** The person goes back to the list. */
+export interface CloseConversationMessage {
+  readonly type: "close";
+}
+
 /** The person chooses what the next turns are run with. */
 export interface ConfigureMessage {
   readonly type: "configure";
@@ -350,6 +355,44 @@ export type KernelMessage =
   | WantImageMessage
   | FetchMessage;
 
+export type LibraryKernelMessage = ListConversationsMessage | OpenConversationMessage | CloseConversationMessage;
+
+export type LibraryViewMessage = ListingMessage | ReplyMessage;
+
+/** A view wants lines `offset` … of the conversations that hold `query`, newest first. */
+export interface ListConversationsMessage {
+  readonly type: "list";
+  readonly requestId: string;
+  readonly query: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/**
+ * One line of the list.
+ *
+ * `cost_usd` is null where no price is known; with `is_cost_partial` the real cost is higher.
+ * `updated_ms` is the time of the last change, milliseconds since 1970 in UTC.
+ */
+export interface ListedConversation {
+  readonly id: string;
+  readonly title: string;
+  readonly model: string;
+  readonly updatedMs: number;
+  readonly turns: number;
+  readonly tokens: number;
+  readonly costUsd: number | null;
+  readonly isCostPartial: boolean;
+}
+
+/** The lines that were asked for, of `total` that there are. */
+export interface ListingMessage {
+  readonly type: "listing";
+  readonly requestId: string;
+  readonly total: number;
+  readonly rows: readonly ListedConversation[];
+}
+
 export type LiveEvent =
   | StatusEvent
   | TurnStartEvent
@@ -393,6 +436,13 @@ export interface NumberField {
 export interface OlderMessage {
   readonly type: "older";
   readonly before: number;
+}
+
+/** The person opens a conversation; the view then shows the chat that is `opened`. */
+export interface OpenConversationMessage {
+  readonly type: "open";
+  readonly requestId: string;
+  readonly conversationId: string;
 }
 
 /** A share between 0 and 1. */
