@@ -186,6 +186,16 @@ def test_a_retried_request_counts_once(store: Store) -> None:
     chat.close()
 
 
+def test_a_call_too_deep_for_json_is_estimated_all_the_same(store: Store) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    chat = chat_with(store, [ToolCall("c", "add", deep), Finish("x")], [Finish("stop")])
+    chat.send("?").result(20)
+    assert rows(chat.steps)[0]["usage_source"] == "estimated"
+    chat.close()
+
+
 def test_a_request_that_got_no_answer_counts_nothing(store: Store) -> None:
     chat = chat_with(store, [Failure("no such model")])
     with pytest.raises(dn.DispatchError):

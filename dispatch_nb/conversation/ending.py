@@ -8,7 +8,7 @@ from pydantic import MISSING
 
 from ..store.rows import TurnStatus, UsageSource
 from ..wire.events import DoneEvent
-from .recorder import UsageColumns, usage_columns
+from .model_request import UsageColumns, usage_columns
 
 __all__ = ["turn_ending"]
 

@@ -6,28 +6,19 @@ the store its side data. It decides nothing and nothing waits for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import time_ns
-from typing import TypedDict
 
 from pydantic import MISSING
 
 from ..engine.contracts import (
-    AnswerInfo,
-    Detail,
     Failure,
-    Finish,
     Provider,
     ProviderEvent,
     ProviderOptions,
-    ReasoningDelta,
-    TextDelta,
     Tool,
-    ToolCall,
-    UsageReport,
 )
 from ..engine.usage import estimate_usage
 from ..store.rows import ChunkSide, EventRow, StepRow, ToolCallRow, UsageSource
@@ -39,29 +30,9 @@ from ..wire.extensions import (
     PromptImagesEvent,
     ToolSettledEvent,
 )
+from .model_request import Request, usage_columns
 
 __all__ = ["Recorder"]
-
-
-@dataclass
-class _Request:
-    """One step's request, over all its attempts."""
-
-    requested_us: int
-    attempt: int = 0
-    first_chunk_us: int | None = None
-    completed_us: int | None = None
-    delta_count: int = 0
-    reason: str | None = None
-    usage: Usage | None = None
-    reasoning_tokens: int | None = None
-    raw_usage: dict[str, object] | None = None
-    failure: Failure | None = None
-    info: AnswerInfo = field(default_factory=AnswerInfo)
-    said: int = 0
-    """Characters of the answer."""
-    estimate: Callable[[int], Usage] | None = None
-    """What the request may have cost, by the characters of its answer."""
 
 
 @dataclass
@@ -96,7 +67,7 @@ class Recorder:
     done: e.DoneEvent | None = None
     reasoning_tokens: int | None = None
     _sources: set[UsageSource] = field(default_factory=set)
-    _request: _Request | None = None
+    _request: Request | None = None
     _complete: e.StepCompleteEvent | None = None
     _sides: list[_Side] = field(default_factory=list)
     _open: bool = False
@@ -167,14 +138,15 @@ class Recorder:
         self, messages: Sequence[ChatMessage], *, aborted: bool
     ) -> tuple[StepRow, list[ToolCallRow]]:
         """Return the finished step's row and its tool calls, and begin the next step."""
-        request = self._request or _Request(requested_us=_now_us())
+        request = self._request or Request(requested_us=_now_us())
         complete = self._complete
-        usage, source = _counted(request)
+        usage, source = request.counted()
         failure = request.failure
         finish = "aborted" if aborted else "error" if failure is not None else None
         self._sources.add(source)
-        if request.reasoning_tokens is not None:
-            self.reasoning_tokens = (self.reasoning_tokens or 0) + request.reasoning_tokens
+        reasoning = None if request.report is None else request.report.reasoning_tokens
+        if reasoning is not None:
+            self.reasoning_tokens = (self.reasoning_tokens or 0) + reasoning
         row = StepRow(
             step_id=self.step_id,
             turn_id=self.turn_id,
@@ -196,14 +168,15 @@ class Recorder:
             gen_total_ms=_present(complete.gen_total_ms) if complete else None,
             delta_count=request.delta_count,
             chunk_count=sum(len(message.chunks) for message in messages),
-            reasoning_tokens=request.reasoning_tokens,
+            reasoning_tokens=reasoning,
             usage_source=source,
             is_lower_bound=usage is None or finish is not None,
-            usage_json=json.dumps(request.raw_usage) if request.raw_usage is not None else None,
+            usage_json=request.raw_usage,
             temperature=self.options.temperature,
             top_p=self.options.top_p,
             max_tokens=self.options.max_tokens,
             seed=self.options.seed,
+            http_status=failure.status if failure is not None else None,
             error_type=(failure.code or "error") if failure is not None else None,
             error_message=failure.message if failure is not None else None,
             **usage_columns(usage),
@@ -223,37 +196,18 @@ class Recorder:
     def requested(self, estimate: Callable[[int], Usage]) -> None:
         """Note that a request goes out, the first of its step or a retry."""
         if self._request is None:
-            self._request = _Request(requested_us=_now_us(), estimate=estimate)
+            self._request = Request(requested_us=_now_us(), estimate=estimate)
         else:
             self._request.attempt += 1
             self._request.failure = None
 
     def received(self, event: ProviderEvent) -> None:
         """Note what a provider says."""
-        request = self._request
-        if request is None:
+        if self._request is None:
             return
-        match event:
-            case TextDelta() | ReasoningDelta() | ToolCall():
-                now = _now_us()
-                if request.first_chunk_us is None:
-                    request.first_chunk_us = now
-                if self.first_chunk_us is None:
-                    self.first_chunk_us = now
-                request.delta_count += not isinstance(event, ToolCall)
-                request.said += _length(event)
-            case UsageReport():
-                request.usage = event.usage
-                request.reasoning_tokens = event.reasoning_tokens
-                request.raw_usage = dict(event.raw) if event.raw is not None else None
-            case Finish():
-                request.reason = event.reason
-            case Failure():
-                request.failure = event
-            case AnswerInfo():
-                request.info = event
-            case Detail():
-                pass  # its event tells of it
+        self._request.take(event, _now_us())
+        if self.first_chunk_us is None:
+            self.first_chunk_us = self._request.first_chunk_us
 
     def ended(self) -> None:
         """Note that a provider's stream has ended, however it did."""
@@ -338,43 +292,6 @@ class _WatchedProvider:
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
-
-
-def _counted(request: _Request) -> tuple[Usage | None, UsageSource]:
-    """Return the tokens of a request and who counted them: an answer costs, told or not."""
-    if request.usage is not None:
-        return request.usage, "reported"
-    if request.estimate is not None and (request.said or request.reason is not None):
-        return request.estimate(request.said), "estimated"
-    return None, "missing"
-
-
-def _length(event: TextDelta | ReasoningDelta | ToolCall) -> int:
-    if isinstance(event, ToolCall):
-        return len(event.tool_name) + len(json.dumps(event.input, default=str))
-    return len(event.delta)
-
-
-class UsageColumns(TypedDict, total=False):
-    """A usage as the store's columns."""
-
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-
-
-def usage_columns(usage: Usage | None) -> UsageColumns:
-    """Return a usage as the store's columns, absent counters as None; none if unknown."""
-    if usage is None:
-        return {}
-    read, write = usage.cache_read_tokens, usage.cache_write_tokens
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_tokens": None if read is MISSING else read,
-        "cache_write_tokens": None if write is MISSING else write,
-    }
 
 
 def _present(value: int | float | MISSING) -> float | None:

@@ -24,7 +24,8 @@ from ..wire import events as e
 from ..wire.conversation import ChatMessage, ToolCallChunk, Usage
 from ..wire.extensions import ChunksCommittedEvent, LiveEvent
 from .ending import turn_ending
-from .recorder import Recorder, usage_columns
+from .model_request import usage_columns
+from .recorder import Recorder
 from .unstored import unstored_messages
 
 if TYPE_CHECKING:

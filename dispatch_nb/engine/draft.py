@@ -12,7 +12,7 @@ from ..wire.conversation import ChatMessage, Chunk, TextChunk, ThinkingChunk, To
 from ..wire.extensions import ChunkDetail, PromptMessage
 from .contracts import ToolCall
 
-__all__ = ["Draft", "call_chunk"]
+__all__ = ["Draft", "call_chunk", "json_text"]
 
 
 class Draft:
@@ -72,7 +72,7 @@ def call_chunk(call: ToolCall, step_id: str) -> ToolCallChunk:
     try:
         return _with_input(call, call.input, step_id)
     except ValueError:
-        return _with_input(call, _as_text(call.input), step_id)
+        return _with_input(call, json_text(call.input), step_id)
 
 
 def _with_input(call: ToolCall, input: Any, step_id: str) -> ToolCallChunk:
@@ -81,7 +81,8 @@ def _with_input(call: ToolCall, input: Any, step_id: str) -> ToolCallChunk:
     )
 
 
-def _as_text(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Return a value as JSON, or words in its place where it cannot be written so."""
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):
