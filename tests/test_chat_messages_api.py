@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,6 @@ from dispatch_nb.providers.messages_body_rules import request_violations
 from dispatch_nb.wire.events import ProviderRetryEvent, TextDeltaEvent
 from tests.aimock import Aimock, running_aimock
 from tests.forwarder import Forwarder, forwarding
-from tests.raw_server import speaking, sse
 
 SIGNATURE = "aimock-placeholder-signature"
 KEY = "sk-ant-planted-key"
@@ -227,43 +225,3 @@ def test_an_answer_that_is_cut_keeps_its_text_and_is_not_finished(
         chat.send("cut").result(20)
     said = chat.chunks
     assert said.text.iloc[1].startswith("word word")
-
-
-START = {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 9}}}
-SAID = [
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi."}},
-]
-ENDED = [
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
-    {"type": "message_stop"},
-]
-BUSY = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-
-
-@pytest.mark.parametrize(
-    ("first", "retries"),
-    [([BUSY], 1), ([START, BUSY], 1), ([START], 1), ([START, *SAID, BUSY], 0)],
-)
-def test_a_stream_that_fails_before_it_says_anything_is_asked_for_again(
-    first: list[Any], retries: int, tmp_path: Path
-) -> None:
-    answers = iter([first, [START, *SAID, *ENDED]])
-
-    def talk(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        connection.sendall(sse(*next(answers)))
-
-    with speaking(talk) as base_url:
-        chat = opened(Forwarder(base_url), tmp_path, retry=BackoffRetry(delays_ms=(1,)))
-        turn = chat.send("thanks")
-        if retries:
-            assert turn.result(20).text == "Hi."
-        else:
-            with pytest.raises(TurnFailedError, match="Overloaded"):
-                turn.result(20)
-    assert turn.text == "Hi."
-    assert turn.usage is not None  # of the one request that said something
-    assert turn.usage.input_tokens == 9
-    seen = [event for event in turn._events if isinstance(event, ProviderRetryEvent)]
-    assert len(seen) == retries
