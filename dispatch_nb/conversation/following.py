@@ -27,10 +27,11 @@ SILENCE_S = 1.0
 
 
 class Seen(NamedTuple):
-    """How much a conversation has seen: the last event's number, and which queue."""
+    """How much a conversation has seen: the last event's number, which queue, which title."""
 
     n: int
     queue: int
+    title: str
 
 
 class Followed(Protocol):

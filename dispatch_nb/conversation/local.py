@@ -22,24 +22,20 @@ from ..errors import (
 )
 from ..framed import Part
 from ..store.rows import EventRow
-from ..transcript.live import LiveState
-from ..wire.base import mend_surrogates
 from ..wire.extensions import TurnRefusedEvent
-from .audience import Audience
-from .following import Seen, follow
-from .log import RUNS_ELSEWHERE, ConversationLog
+from .log import RUNS_ELSEWHERE
 from .message import UNTITLED, checked_message, title_of
-from .port import ConversationStatus, Subscriber
-from .queue import Queued, TextQueue, join_texts
+from .port import ConversationStatus
+from .queued import Queued, join_texts
 from .request import PLAIN, TurnRequest
-from .stored import StoredConversation
 from .turn import Turn
 from .turn_run import TurnRun
 from .turn_settings import ResolvedModel, TurnSettings
+from .watched import WatchedConversation
 
 if TYPE_CHECKING:
     from ..loop import TurnLoop
-    from ..store import Change, Store
+    from ..store import Store
 
 __all__ = ["LocalConversation"]
 
@@ -53,7 +49,7 @@ class _Active:
     stopping: bool = False
 
 
-class LocalConversation(StoredConversation):
+class LocalConversation(WatchedConversation):
     """The life of one conversation: single flight, storing, stop, steering, subscribers.
 
     Public methods are safe from any thread; everything else happens on the turn loop.
@@ -62,12 +58,6 @@ class LocalConversation(StoredConversation):
     ----------
     store
         An open store that holds a conversation with this id.
-
-    Attributes
-    ----------
-    queue
-        What the person typed and no model has got yet: it waits for the running turn, or
-        is kept for the person when the turn was stopped or failed.
     """
 
     def __init__(
@@ -80,30 +70,10 @@ class LocalConversation(StoredConversation):
         resolve_model: Callable[[], ResolvedModel],
         settings: TurnSettings,
     ) -> None:
-        super().__init__(store, conversation_id)
-        self._loop = loop
         self._lock = threading.Lock()
         self._active: _Active | None = None
         self.configure(model, resolve_model, settings)
-        self.notice = ""
-        self._audience = Audience()
-        self.queue = TextQueue(
-            store,
-            conversation_id,
-            changed=lambda: loop.post(self._tell_status),
-            report=lambda trouble: loop.post(self._report, trouble),
-        )
-        self._log = ConversationLog(
-            store,
-            conversation_id,
-            loop=loop,
-            lease=self.queue.lease,
-            publish=self._publish,
-            fail=self._store_failed,
-            report=self._report,
-        )
-        self.title = store.conversation(conversation_id).title or UNTITLED
-        follow(self, loop)
+        super().__init__(store, conversation_id, loop=loop)
 
     def configure(
         self, model: str, resolve_model: Callable[[], ResolvedModel], settings: TurnSettings
@@ -123,11 +93,6 @@ class LocalConversation(StoredConversation):
         self.model = model
         self._resolve_model = resolve_model
         self._settings = settings
-
-    @property
-    def live(self) -> LiveState:
-        """The transcript as it stands; an immutable value."""
-        return self._log.live
 
     @property
     def status(self) -> ConversationStatus:
@@ -260,59 +225,6 @@ class LocalConversation(StoredConversation):
                 raise MessageError("No turn is running: send the message instead.")
             return self.queue.add(text, id=id)
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Tell `subscriber` of everything from now on; returns the way out."""
-        self._loop.call(self._audience.add, subscriber)
-        # Without waiting: a chat may be collected on any thread, the store's writer included.
-        return lambda: self._loop.post(self._audience.remove, subscriber)
-
-    def position(self) -> tuple[LiveState, int]:
-        """Return the transcript and the number of the next event, as one moment."""
-        return self._loop.call(lambda: (self._log.live, self._log.next_n))
-
-    @property
-    def seen(self) -> Seen | None:
-        """What it has seen; None while it is this process that writes, or none will."""
-        if self._active is not None or self._closed:
-            return None
-        return Seen(self._log.next_n - 1, self.queue.revision)
-
-    @property
-    def runs_elsewhere(self) -> bool:
-        """Whether a turn that another process runs has no end yet."""
-        return self._active is None and self._log.open_elsewhere
-
-    def take_change(self, change: Change) -> None:
-        """Show what another process has done here (called on the turn loop)."""
-        before = self.title, self.notice
-        self.title = change.title or UNTITLED
-        self._log.follow(change.rows)
-        self.queue.look(change.queued, runs_elsewhere=self.runs_elsewhere)
-        if self.runs_elsewhere:
-            self.notice = RUNS_ELSEWHERE
-        elif self.notice == RUNS_ELSEWHERE:
-            self.notice = ""
-        if before != (self.title, self.notice):
-            self._tell_status()
-
-    def take_over(self) -> None:
-        """Close a turn whose process has died (called on the turn loop)."""
-        try:
-            if self._active is None and not self._closed and self.queue.lease.hold():
-                try:
-                    self.notice = ""
-                    self._catch_up()
-                finally:
-                    self.queue.lease.let_go()
-                self._tell_status()
-        except StoreError as error:
-            self._report(str(error))
-
-    def lose_sight(self, error: StoreError) -> None:
-        """Say that what others do is not seen any more (called on the turn loop)."""
-        if not self.store.closed:
-            self._report(str(error))
-
     async def _refuse(self, event: TurnRefusedEvent) -> None:
         """Log that a message was not taken, if nobody else is writing the log."""
         try:
@@ -327,11 +239,6 @@ class LocalConversation(StoredConversation):
                 self.queue.lease.let_go()
         except StoreError as error:
             self._report(str(error))
-
-    def _catch_up(self) -> None:
-        if self._log.catch_up():
-            self.title = self.store.conversation(self.id).title or UNTITLED
-            self._audience.tell(lambda subscriber: subscriber.on_reset())
 
     async def _run(
         self,
@@ -420,12 +327,6 @@ class LocalConversation(StoredConversation):
             output=request.output,
         )
 
-    def rename(self, title: str) -> None:
-        """Call the conversation something else; a blank title gives it none."""
-        self.title = mend_surrogates(title).strip() or UNTITLED
-        self.store.update_conversation(self.id, title=self.title).result()
-        self._loop.post(self._tell_status)
-
     async def _name_after(self, text: str) -> None:
         if self.title == UNTITLED:
             title = title_of(text)
@@ -433,23 +334,19 @@ class LocalConversation(StoredConversation):
             self.title = title
             self._tell_status()
 
+    def _is_ours(self) -> bool:
+        return self._active is not None or self._closed
+
     def _publish(self, rows: Sequence[EventRow]) -> None:
         active = self._active
         if active is not None:
             active.turn._take([row.event for row in rows])
-        self._audience.tell(lambda subscriber: subscriber.on_events(rows))
+        super()._publish(rows)
 
     def _store_failed(self, error: StoreError) -> None:
         if self._active is not None:
             self._active.signal.abort()
-        self._report(str(error))
-
-    def _report(self, trouble: str) -> None:
-        self.notice = trouble
-        self._tell_status()
-
-    def _tell_status(self) -> None:
-        self._audience.tell(lambda subscriber: subscriber.on_status())
+        super()._store_failed(error)
 
 
 def _new_turn_id() -> str:

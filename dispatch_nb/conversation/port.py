@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
-from .queue import Queued, TextQueue
+from .queue import TextQueue
+from .queued import Queued
 from .request import PLAIN, TurnRequest
 from .turn import Turn
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING, Any
@@ -24,46 +23,17 @@ from ..store.rows import QueuedRow
 from ..wire.view import QueuedText
 from .lease import SharedLease
 from .message import checked_message
+from .queued import Queued, entry_of
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["Queued", "TextQueue", "join_texts"]
+__all__ = ["TextQueue"]
 
 ELSEWHERE = (
     "What is queued here belongs to a turn that runs in another process, or through another "
     "store that is open here: change it there, or wait for the end of that turn."
 )
-
-
-@dataclass(eq=False)
-class Queued:
-    """One text of the queue.
-
-    Attributes
-    ----------
-    stored
-        Done once the text is in the store; fails if the store refuses it.
-    taken
-        Whether the text got to a model; False leaves it with the person.
-    """
-
-    id: str
-    text: str
-    queued_at: int
-    position: int = 0
-    stored: Future[None] = field(default_factory=Future)
-    taken: Future[bool] = field(default_factory=Future)
-
-    def __post_init__(self) -> None:
-        # From here on nobody can cancel a future: only the queue knows what became of it.
-        self.stored.set_running_or_notify_cancel()
-        self.taken.set_running_or_notify_cancel()
-
-    def settle(self, *, reached: bool) -> None:
-        """Say what became of the text, once."""
-        if not self.taken.done():
-            self.taken.set_result(reached)
 
 
 class TextQueue:
@@ -264,15 +234,15 @@ class TextQueue:
         with self._change():
             if not self.lease.is_held:
                 waits = [runs_elsewhere and not row.is_kept for row in rows]
-                self._waiting = [_entry(row) for row in compress(rows, waits)]
-                self._kept = [_entry(row) for row in compress(rows, map(not_, waits))]
+                self._waiting = [entry_of(row) for row in compress(rows, waits)]
+                self._kept = [entry_of(row) for row in compress(rows, map(not_, waits))]
 
     def _take_over(self) -> None:
         """Read what is stored. No turn runs that any of it could wait for: all is kept."""
         rows = self._store.queued(self._conversation_id)
         with self._change():
             self._waiting = []
-            self._kept = [_entry(row) for row in rows]
+            self._kept = [entry_of(row) for row in rows]
         left = [row.queued_id for row in rows if not row.is_kept]
         if left:
             write = self._store.keep_queued(self._conversation_id, left)
@@ -320,12 +290,3 @@ class TextQueue:
 
     def _find(self, id: str) -> Queued | None:
         return next((each for each in (*self._kept, *self._waiting) if each.id == id), None)
-
-
-def _entry(row: QueuedRow) -> Queued:
-    return Queued(row.queued_id, row.text, row.queued_ms, row.position)
-
-
-def join_texts(entries: Sequence[Queued]) -> str:
-    """Return texts as the one message that a model gets: joined by blank lines."""
-    return "\n\n".join(entry.text for entry in entries)

@@ -31,7 +31,8 @@ from .ending import turn_ending
 from .images import Image
 from .journal import Journal
 from .prompt import prompt_messages, with_images
-from .queue import TextQueue, join_texts
+from .queue import TextQueue
+from .queued import join_texts
 from .recorder import Recorder
 from .request import params_json
 from .turn_settings import TurnSettings
