@@ -30,6 +30,7 @@ from .keys import as_key, hidden
 from .loop import turn_loop
 from .providers.anthropic import AnthropicProvider
 from .providers.endpoints import ENDPOINTS
+from .providers.ollama import OllamaProvider
 from .providers.openai import OpenAIProvider
 from .providers.responses import OpenAIResponsesProvider
 from .providers.scripted import ScriptedProvider
@@ -59,6 +60,7 @@ _PROVIDERS: dict[str, Callable[..., Provider]] = {
     "chat": OpenAIProvider,
     "messages": AnthropicProvider,
     "responses": OpenAIResponsesProvider,
+    "ollama": OllamaProvider,
 }
 
 # One process has one writer for a store and one owner for a conversation, however often

@@ -155,6 +155,8 @@ class Connection:
 
 
 def _models_url(base: str, endpoint: Endpoint) -> str:
+    if endpoint.api == "ollama":
+        return f"{base.removesuffix('/v1')}/v1/models"
     if endpoint.api != "messages":
         return f"{base}/models"
     # Its makers' own tools are given the address without the version, others with it. The

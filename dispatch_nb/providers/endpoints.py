@@ -31,7 +31,7 @@ class Endpoint:
 
     name: str
     title: str
-    api: Literal["chat", "responses", "messages"]
+    api: Literal["chat", "responses", "messages", "ollama"]
     base_url: str
     variable: str
     is_local: bool = False
@@ -65,6 +65,7 @@ _ROWS = (
         "FIREWORKS_API_KEY",
     ),
     Endpoint("ollama", "Ollama", "chat", "http://localhost:11434/v1", "OLLAMA_API_KEY", True),
+    Endpoint("ollama-chat", "Ollama", "ollama", "http://localhost:11434", "OLLAMA_API_KEY", True),
     Endpoint("vllm", "vLLM", "chat", "http://localhost:8000/v1", "VLLM_API_KEY", True),
     Endpoint("llamacpp", "llama.cpp", "chat", "http://localhost:8080/v1", "LLAMA_API_KEY", True),
     Endpoint("lmstudio", "LM Studio", "chat", "http://localhost:1234/v1", "LM_API_TOKEN", True),
