@@ -368,6 +368,29 @@ async def test_a_certificate_that_nobody_signed_is_refused(certificate: Path) ->
     assert failure.retryable is False
 
 
+async def test_a_certificate_of_ones_own_is_trusted_once_the_environment_names_it(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with serving([ANSWER], tls=tls) as server:
+        assert "does not trust" in (await failure_at(server.base_url)).message
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        provider = OpenAIProvider("m", base_url=server.base_url)
+        assert text_of(await ask(provider, "hi")) == "Hello."
+
+
+async def test_certificates_that_cannot_be_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+    failure = await failure_at("https://no-such-host.invalid/v1")
+    assert f"SSL_CERT_FILE or SSL_CERT_DIR of the environment names ({wrong})" in failure.message
+    assert failure.retryable is False
+
+
 async def test_https_to_a_plain_server_is_told_to_be_http() -> None:
     with serving([ANSWER]) as server:
         failure = await failure_at(server.base_url.replace("http://", "https://"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from typing import Any, Literal, cast
 import httpx
 from pydantic import SecretStr
 
-from ..errors import ProviderConnectionError
+from ..errors import ProviderConnectionError, ProviderSetupError
 from .sealed import SealedTransport
 
 __all__ = ["Response", "Timeouts", "send"]
 
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LONGEST_TEXT = 1 << 20  # bytes of an error page that are read at most
 
 
@@ -86,7 +88,7 @@ async def send(
         `timeouts` allow.
     """
     # Loading certificates takes long enough to stall every other turn on the loop.
-    tls = await asyncio.to_thread(_tls)
+    tls = await asyncio.to_thread(_tls, *map(os.environ.get, CERTIFICATE_VARIABLES))
     clock = _Clock(url, timeouts)
     try:
         async with httpx.AsyncClient(
@@ -181,6 +183,12 @@ async def _body(response: httpx.Response, clock: _Clock) -> AsyncGenerator[bytes
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    """Return the TLS settings, which take a while to load, once for all requests."""
-    return httpx.create_ssl_context()
+def _tls(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Return the TLS settings, which take a while to load, once for each set of certificates."""
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        raise ProviderSetupError(
+            f"The certificates that {' or '.join(CERTIFICATE_VARIABLES)} of the environment names "
+            f"({file or folder}) cannot be read: {error}."
+        ) from None
