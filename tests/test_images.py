@@ -16,11 +16,15 @@ from PIL import Image as Pillow
 
 import dispatch_nb as dn
 from dispatch_nb.conversation.images import LARGEST_IMAGE, as_images
+from dispatch_nb.conversation.unstored import unstored_messages
 from dispatch_nb.engine.contracts import Finish, ProviderEvent, TextDelta, ToolCall
 from dispatch_nb.errors import ImageError, MessageError
 from dispatch_nb.store import Store
+from dispatch_nb.transcript.live import fold_live, initial_live
 from dispatch_nb.widget.saved import MOST_IMAGE_TEXT
 from dispatch_nb.wire.conversation import ChatMessage, ImageChunk, TextChunk
+from dispatch_nb.wire.events import TextDeltaEvent, UserMessageEvent
+from dispatch_nb.wire.extensions import PromptImagesEvent
 from tests.test_details import Keeper, add
 from tests.waiting import wait_until
 
@@ -235,3 +239,18 @@ def test_a_view_gets_an_image_and_sends_one_but_never_a_path(tmp_path: Path) -> 
             {"type": "image", "url": "../secret.png"},
         ]
         chat.close()
+
+
+def test_a_prompt_that_was_shown_and_not_stored_keeps_its_images_in_one_message() -> None:
+    ids: dict[str, Any] = {"conversation_id": "c", "turn_id": "t"}
+    image = ImageChunk(url="images/aa", mime_type="image/png")
+    live = initial_live()
+    for event in (
+        UserMessageEvent(**ids, text="what?"),
+        PromptImagesEvent(**ids, images=[image, image]),
+        TextDeltaEvent(**ids, delta="a c"),
+    ):
+        live = fold_live(live, event)
+    prompt, answer = unstored_messages(live.transcript, "t")
+    assert prompt == ChatMessage(role="user", chunks=[TextChunk(text="what?"), image, image])
+    assert answer == ChatMessage(role="assistant", chunks=[TextChunk(text="a c")])
