@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dispatch_nb.engine.contracts import (
     AbortSignal,
+    Failure,
     Provider,
     ProviderEvent,
     ProviderOptions,
@@ -15,6 +17,7 @@ from dispatch_nb.engine.contracts import (
     ToolCall,
     ToolContext,
 )
+from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.providers.answer import Answer, Decoder, Reader
 from dispatch_nb.providers.sse import SseDecoder
 from dispatch_nb.wire.conversation import (
@@ -56,6 +59,14 @@ async def ask(
     """Return every event of one request."""
     sent = [user(messages)] if isinstance(messages, str) else messages
     return [event async for event in provider.stream(sent, tools, options or ProviderOptions())]
+
+
+async def failure_at(base_url: str, model: str = "some-model", **settings: Any) -> Failure:
+    """Return the failure that a request to a chat completions server ends in."""
+    provider = OpenAIProvider(model, base_url=base_url, **settings)
+    failure = (await ask(provider, "hi"))[-1]
+    assert isinstance(failure, Failure)
+    return failure
 
 
 async def play_turn(
