@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page
@@ -250,4 +252,14 @@ def _end_sessions(base: str) -> None:
         sessions = json.load(answer)
     for session in sessions:
         request = urllib.request.Request(f"{base}/api/sessions/{session['id']}", method="DELETE")
-        urllib.request.urlopen(request).close()
+        for attempt in count(1):
+            try:
+                urllib.request.urlopen(request).close()
+                break
+            except urllib.error.HTTPError as error:
+                # A server cannot end a killed kernel while it is starting it anew.
+                if error.code == 404:
+                    break
+                if attempt == 10:
+                    raise
+                time.sleep(1)
