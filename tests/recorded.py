@@ -64,7 +64,7 @@ def folder() -> Path | None:
     """Return the folder of the recordings, or None where there is none."""
     named = os.environ.get("DISPATCH_NB_STREAMS")
     if named:
-        return Path(named)
+        return Path(named) if Path(named).is_dir() else None
     return next((path.parent for path in ROOT.parent.glob("*/streams/errors")), None)
 
 
