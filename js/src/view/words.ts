@@ -12,6 +12,11 @@ export function plural(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? "" : "s"}`;
 }
 
+/** Return a text of one line that may be long, cut to what a line can hold. */
+export function short(text: string, limit = 160): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+}
+
 /** Return a duration: "340 ms", "1.2 s", "3 min 5 s". */
 export function duration(milliseconds: number): string {
   if (milliseconds < 1) return "< 1 ms";

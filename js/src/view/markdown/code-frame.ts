@@ -3,13 +3,18 @@
  * that is being written is one text node that grows.
  */
 import { copyButton } from "../copy";
+import { size } from "../words";
 import { highlight, isKnown, type Line } from "./highlight";
 import { soon } from "./pacer";
 
 // Colouring is synchronous: beyond this the page would stand still for a moment.
 const LONGEST = 40_000;
+const LONGEST_LINE = /.{2000}/;
+// Of code that is there at once, not written before the reader's eyes, this much is shown first.
+const AT_ONCE = 24_000;
 // A string or comment that stays open is coloured again as a whole, so not at every line.
 const PATIENCE = 2_000;
+const PIECE = 4_000;
 /** What turns text around without being seen: in code it is shown. */
 const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
@@ -26,6 +31,8 @@ export class CodeFrame {
   readonly language: string;
   readonly #code = document.createElement("code");
   #text = "";
+  /** What comes behind the text that is shown, until the reader asks for it. */
+  #held = "";
   /** Where the lines end that have their colours, and where the part begins that is open. */
   #coloured = 0;
   #segment = 0;
@@ -33,6 +40,7 @@ export class CodeFrame {
   #keys: string[] = [];
   #open = document.createTextNode("");
   #isFinished = false;
+  #isPlain = false;
 
   constructor(language: string, text: string) {
     this.language = language;
@@ -43,7 +51,7 @@ export class CodeFrame {
     label.textContent = /^[\w+#.-]{1,24}$/.test(language) ? language : "text";
     bar.append(
       label,
-      copyButton("Copy code", () => this.#text.replace(/\n$/, "")),
+      copyButton("Copy code", () => (this.#text + this.#held).replace(/\n$/, "")),
     );
     const box = document.createElement("pre");
     // A long line scrolls sideways: the keyboard must reach the box that scrolls.
@@ -52,20 +60,22 @@ export class CodeFrame {
     this.#code.append(this.#open);
     this.element.append(bar, box);
     frames.set(this.element, this);
-    this.#add(text);
+    this.#begin(text);
   }
 
   /** Show the text, of which most is shown already. */
   show(text: string): void {
-    if (text === this.#text) return;
-    if (text.startsWith(this.#text)) this.append(text.slice(this.#text.length));
-    else if (`${text}\n` !== this.#text) this.#clear(text);
+    const known = this.#text + this.#held;
+    if (text === known) return;
+    if (text.startsWith(known)) this.append(text.slice(known.length));
+    else if (`${text}\n` !== known) this.#clear(text);
   }
 
   /** Add to the end. */
   append(added: string): void {
     this.#isFinished = false;
-    this.#add(added);
+    if (this.#held === "") this.#add(added);
+    else this.#held += added;
   }
 
   /** No more text follows: judge the colours by the whole. */
@@ -73,26 +83,58 @@ export class CodeFrame {
     if (this.#isFinished) return;
     this.#isFinished = true;
     if (this.#isColoured()) {
-      soon(() => {
-        if (this.#isFinished) this.#colour(0, this.#text.length);
-      });
+      soon(() => this.#judge(0, 0, PIECE));
     }
+  }
+
+  /** Colour everything once more, piece by piece; a piece ends where nothing is open. */
+  #judge(start: number, firstLine: number, size: number): void {
+    if (!this.#isFinished) return;
+    const cut = this.#text.lastIndexOf("\n", start + size) + 1;
+    const end = cut > start && start + size < this.#text.length ? cut : this.#text.length;
+    const { count, isAtRest } = this.#colour(start, end, firstLine);
+    if (end === this.#text.length) return;
+    soon(() => {
+      if (isAtRest) this.#judge(end, firstLine + count, PIECE);
+      else this.#judge(start, firstLine, 2 * size);
+    });
   }
 
   #clear(text: string): void {
     this.#text = "";
+    this.#isPlain = false;
     this.#coloured = 0;
     this.#segment = 0;
     this.#segmentLines = 0;
     this.#keys = [];
     this.#open = document.createTextNode("");
     this.#code.replaceChildren(this.#open);
-    this.#add(text);
+    this.#begin(text);
+  }
+
+  #begin(text: string): void {
+    this.element.querySelector(":scope > .dnb-more")?.remove();
+    this.#held = text.slice(AT_ONCE);
+    this.#add(text.slice(0, AT_ONCE));
+    if (this.#held === "") return;
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "dnb-quiet dnb-more";
+    more.textContent = `Show all (${size(text)})`;
+    more.addEventListener("click", () => {
+      const held = this.#held;
+      this.#held = "";
+      more.remove();
+      this.#add(held);
+      this.element.querySelector("pre")?.focus({ preventScroll: true });
+    });
+    this.element.append(more);
   }
 
   #add(added: string): void {
     const isFirst = this.#text === "";
     this.#text += added;
+    this.#isPlain ||= LONGEST_LINE.test(this.#text.slice(-added.length - 2_000));
     if (!this.#isColoured() && TURNING.test(added)) {
       this.#open = document.createTextNode("");
       this.#code.append(...plain(added), this.#open);
@@ -109,36 +151,42 @@ export class CodeFrame {
   }
 
   #isColoured(): boolean {
-    return this.#text.length <= LONGEST && isKnown(this.language);
+    if (this.#isPlain || this.#text.length > LONGEST) return false;
+    return isKnown(this.language);
   }
 
-  #colourLines(): void {
+  /** Colour the lines that are complete, a long text piece by piece. */
+  #colourLines(size = PIECE): void {
     const end = this.#text.lastIndexOf("\n") + 1;
-    if (end > this.#coloured) this.#colour(this.#segment, end);
+    if (end <= this.#coloured || !this.#isColoured()) return;
+    const cut = this.#text.lastIndexOf("\n", this.#segment + size) + 1;
+    const stop = cut > this.#segment && this.#segment + size < end ? cut : end;
+    const { count, isAtRest } = this.#colour(this.#segment, stop, this.#segmentLines);
+    if (isAtRest) {
+      this.#segment = stop;
+      this.#segmentLines += count;
+    }
+    if (stop < end) soon(() => this.#colourLines(isAtRest ? PIECE : 2 * size));
   }
 
   /** Colour the text from `start` to `end`; lines that look the same stay. */
-  #colour(start: number, end: number): void {
-    const { lines, isAtRest } = highlight(this.#text.slice(start, end), this.language);
-    const first = start === 0 ? 0 : this.#segmentLines;
+  #colour(start: number, end: number, firstLine: number): { count: number; isAtRest: boolean } {
+    const text = this.#text.slice(start, end);
+    const { lines, isAtRest } = highlight(text, this.language);
     for (const [index, line] of lines.entries()) {
       const key = JSON.stringify(line);
-      const place = first + index;
+      const place = firstLine + index;
       if (this.#keys[place] === key) continue;
+      const isWhole = index < lines.length - 1 || text.endsWith("\n");
+      const element = lineElement(line, isWhole ? "\n" : "");
+      if (this.#keys[place] === undefined) this.#code.insertBefore(element, this.#open);
+      else this.#code.children[place]?.replaceWith(element);
       this.#keys[place] = key;
-      const drawn = this.#code.children[place];
-      const isLast = index === lines.length - 1 && !this.#text.slice(start, end).endsWith("\n");
-      const element = lineElement(line, isLast ? "" : "\n");
-      if (drawn) drawn.replaceWith(element);
-      else this.#code.insertBefore(element, this.#open);
     }
-    this.#coloured = end;
-    const left = this.#text.slice(end);
+    this.#coloured = Math.max(this.#coloured, end);
+    const left = this.#text.slice(this.#coloured);
     if (this.#open.data !== left) this.#open.data = left;
-    if (isAtRest) {
-      this.#segment = end;
-      this.#segmentLines = first + lines.length;
-    }
+    return { count: lines.length, isAtRest };
   }
 }
 

@@ -33,6 +33,7 @@ export function formulas(
       const mark = state.src.slice(start, start + 2);
       const closing = mark === "$$" ? "$$" : mark === "\\[" ? "\\]" : null;
       if (closing === null || state.src[start + 2] === "$") return false;
+      if (!isFormula(start + 2, next(state.src, closing, start + 2))) return false;
       const lines: string[] = [];
       let length = 0;
       for (let line = startLine; line < endLine && length <= LONGEST; line += 1) {
@@ -45,10 +46,11 @@ export function formulas(
           length += text.length + 1;
           continue;
         }
-        if (text.slice(place + 2).trim() !== "") return false;
+        const content = [...lines, text.slice(0, place)].join("\n").trim();
+        if (content === "" || text.slice(place + 2).trim() !== "") return false;
         if (silent) return true;
         const token = state.push("formula_block", "", 0);
-        token.content = [...lines, text.slice(0, place)].join("\n").trim();
+        token.content = content;
         token.map = [startLine, line + 1];
         token.markup = mark;
         state.line = line + 1;
@@ -75,22 +77,32 @@ interface End {
 export function formulaEnd(text: string, start: number): End | null {
   const mark = formulaMark(text, start);
   if (mark === null) return null;
-  const window = text.slice(start, start + LONGEST);
   if (mark.startsWith("\\")) {
-    const place = window.indexOf(mark === "\\(" ? "\\)" : "\\]", 2);
-    return place > 2 ? { mark: 2, after: start + place + 2 } : null;
+    const place = next(text, mark === "\\(" ? "\\)" : "\\]", start + 2);
+    return isFormula(start + 2, place) ? { mark: 2, after: place + 2 } : null;
   }
-  for (let place = mark.length; ; place += 1) {
-    place = window.indexOf("$", place);
-    if (place < 0) return null;
-    if (isEscaped(window, place)) continue;
-    if (mark === "$$") {
-      if (window[place + 1] !== "$") continue;
-      return place > 2 ? { mark: 2, after: start + place + 2 } : null;
-    }
-    const isClosing = !/\s/.test(window[place - 1] ?? " ") && !/\d/.test(window[place + 1] ?? "");
-    return isClosing ? { mark: 1, after: start + place + 1 } : null;
+  let place = next(text, mark, start + mark.length);
+  while (isEscaped(text, place)) place = next(text, mark, place + 1);
+  if (!isFormula(start + mark.length, place)) return null;
+  if (mark === "$$") return { mark: 2, after: place + 2 };
+  const isClosing = !/\s/.test(text[place - 1] ?? " ") && !/\d/.test(text[place + 1] ?? "");
+  return isClosing ? { mark: 1, after: place + 1 } : null;
+}
+
+function isFormula(start: number, end: number): boolean {
+  return end > start && end - start <= LONGEST;
+}
+
+/** What was found last: text without an end is searched once, not from each of its beginnings. */
+const found = { text: "", sign: "", from: 0, at: 0 };
+
+/** Return where `sign` stands next at or behind `from`; -1 if it does not. */
+function next(text: string, sign: string, from: number): number {
+  const isKnown = found.text === text && found.sign === sign && found.from <= from;
+  if (!isKnown || (found.at >= 0 && found.at < from)) {
+    Object.assign(found, { text, sign, from, at: text.indexOf(sign, from) });
   }
+  return found.at;
 }
 
 /** Return the signs that open a formula at `start`, if the character there can. */
@@ -101,6 +113,7 @@ export function formulaMark(text: string, start: number): "$" | "$$" | "\\(" | "
 }
 
 function isEscaped(text: string, place: number): boolean {
+  if (place <= 0) return false;
   let first = place;
   while (text[first - 1] === "\\") first -= 1;
   return (place - first) % 2 === 1;

@@ -11,8 +11,7 @@ import { sanitize } from "./sanitize";
 
 const OPEN_FENCE = /^(`{3,}|~{3,})[^\n]*\n/;
 // A block larger than this is shown as it was written: to format it would hold up the page.
-const LARGEST_BLOCK = 48_000;
-const LARGEST_TABLE = 12_000;
+const MOST = { characters: 48_000, lines: 1_500, inLine: 12_000, cells: 3_000 };
 
 /** An open code block at the very end: text is added to it without a parse. */
 interface OpenCode {
@@ -184,8 +183,14 @@ function finishedHtml(source: string, environment: Environment): string {
 }
 
 function isTooLarge(source: string): boolean {
-  if (source.length < LARGEST_TABLE || OPEN_FENCE.test(source)) return false;
-  return source.length > LARGEST_BLOCK || /^[ \t>]*\|/m.test(source);
+  if (source.length < MOST.lines || OPEN_FENCE.test(source)) return false;
+  if (source.length > MOST.characters) return true;
+  const lines = source.split("\n");
+  return (
+    lines.length > MOST.lines ||
+    lines.some(({ length }) => length > MOST.inLine) ||
+    source.split("|", MOST.cells).length === MOST.cells
+  );
 }
 
 function asWritten(source: string): string {

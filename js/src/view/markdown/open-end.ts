@@ -74,7 +74,10 @@ export function decidedInline(text: string): string {
 
 /** Emphasis that opens or closes at the very end says nothing yet; the parser closes the rest. */
 function withoutMarks(text: string): string {
-  return text.replace(/(?<!\\)[*_~]+$/, "").trimEnd();
+  let end = text.length;
+  while (end > 0 && "*_~".includes(text[end - 1] ?? " ")) end -= 1;
+  if (text[end - 1] === "\\" && end < text.length) end += 1;
+  return text.slice(0, end).trimEnd();
 }
 
 /** Return the place behind what begins at `place`; the text to show instead, if it is unfinished. */

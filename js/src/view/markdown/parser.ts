@@ -4,6 +4,9 @@ import { bareLinks } from "./bare-links";
 import { formulas } from "./formulas";
 import { type OpenEnd, openEnd } from "./open-end";
 
+const WIDEST = 200;
+const MOST_CELLS = 4_000;
+
 export type Tokens = ReturnType<MarkdownIt["parse"]>;
 
 /** What one parse carries: link definitions, and whether more text may follow. */
@@ -33,6 +36,27 @@ parser.use(formulas, (source: string, isDisplay: boolean) => {
   return `<span data-formula="${escapeHtml(source)}"${display}></span>`;
 });
 
+// A table grows the row that is short to the width of its head: a few signs make many cells.
+const { __rules__: blockRules } = parser.block.ruler as unknown as {
+  readonly __rules__: readonly {
+    name: string;
+    fn: ReturnType<typeof parser.block.ruler.getRules>[0];
+  }[];
+};
+const tableRule = blockRules.find(({ name }) => name === "table")?.fn;
+if (tableRule) {
+  parser.block.ruler.at(
+    "table",
+    (state, startLine, endLine, silent) => {
+      const head = state.src.slice(state.bMarks[startLine], state.eMarks[startLine]);
+      const columns = head.split("|", WIDEST + 2).length;
+      if (columns > WIDEST) return false;
+      const last = startLine + 2 + Math.floor(MOST_CELLS / columns);
+      return tableRule(state, startLine, Math.min(endLine, last), silent);
+    },
+    { alt: ["paragraph", "reference"] },
+  );
+}
 rules.table_open = () => '<div class="dnb-table"><table>';
 rules.table_close = () => "</table></div>";
 rules.th_open = (tokens, index) => `<th${alignment(tokens[index]?.attrGet("style"))}>`;
