@@ -16,6 +16,7 @@ from dispatch_nb.engine.contracts import (
     Tool,
     ToolCall,
     ToolContext,
+    ToolInputDelta,
 )
 from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.providers.answer import Answer, Decoder, Reader
@@ -44,6 +45,21 @@ def text_of(events: Sequence[ProviderEvent]) -> str:
 
 def thinking_of(events: Sequence[ProviderEvent]) -> str:
     return "".join(event.delta for event in events if isinstance(event, ReasoningDelta))
+
+
+def kept(events: Sequence[ProviderEvent]) -> list[ProviderEvent]:
+    """Return what is kept of an answer: all but what is only for those who watch."""
+    return [event for event in events if not isinstance(event, ToolInputDelta)]
+
+
+def written(events: Sequence[ProviderEvent]) -> list[tuple[str, str, str]]:
+    """Return the arguments of each call as they came in pieces, joined: id, name, text."""
+    texts: dict[tuple[str, str], str] = {}
+    for event in events:
+        if isinstance(event, ToolInputDelta):
+            call = (event.tool_call_id, event.tool_name)
+            texts[call] = texts.get(call, "") + event.delta
+    return [(*call, text) for call, text in texts.items()]
 
 
 def calls_of(events: Sequence[ProviderEvent]) -> list[ToolCall]:

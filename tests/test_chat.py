@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,36 @@ def test_a_view_that_meets_a_formula_gets_the_typesetter(chat):
     (file,) = view.got("file")
     assert file == {"type": "file", "name": "typeset", "text": read_typesetter()}
     assert "typeset" in file["text"]
+
+
+def test_a_view_that_asks_about_chunks_is_told_what_they_took(chat):
+    chat.send("1+2?").result(10)
+    wait_until(lambda: chat.status == "idle")
+    view = View(chat)
+    for first, last in ((2, 5), (5, 5), (1, 1), (90, 99)):
+        view.act(type="about", firstSeq=first, lastSeq=last)
+    told: list[Any] = [message.get("facts") for message in view.got("facts")]
+    both, one, prompt, none = told
+    steps = chat.steps
+    assert both["usage"]["inputTokens"] == steps.input_tokens.sum() == 20
+    assert both["usage"]["outputTokens"] == steps.output_tokens.sum() == 8
+    assert both["steps"] == 2
+    assert one["steps"] == 1
+    assert one["usage"]["inputTokens"] == steps.input_tokens.iloc[1]
+    assert both["atMs"] / 1000 == pytest.approx(time.time(), abs=60)
+    assert prompt["steps"] == 0
+    assert "usage" not in prompt
+    assert none is None
+
+
+def test_the_meter_shows_the_context_and_what_is_known_of_the_cost(chat, path):
+    chat.send("1+2?").result(10)
+    wait_until(lambda: chat.status == "idle" and "contextSize" in chat.meter)
+    assert chat.meter == {"contextSize": 14}
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE steps SET cost_usd = 0.25")
+    again = dn.Chat(store=path, conversation=chat.conversation_id)
+    assert (again.meter["turnCostUsd"], again.meter["costUsd"]) == (0.5, 0.5)
 
 
 def test_older_chunks_come_as_a_page(chat):

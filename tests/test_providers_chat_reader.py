@@ -20,12 +20,12 @@ from dispatch_nb.engine.contracts import (
 )
 from dispatch_nb.providers.chat_reader import ChunkReader
 from dispatch_nb.wire.conversation import Usage
-from tests.providers_parts import calls_of, read_body, text_of, thinking_of
+from tests.providers_parts import calls_of, kept, read_body, text_of, thinking_of, written
 from tests.raw_server import delta, sse
 
 
 def read(*frames: Any) -> list[ProviderEvent]:
-    return read_body(ChunkReader(), sse(*frames, "[DONE]"))
+    return kept(read_body(ChunkReader(), sse(*frames, "[DONE]")))
 
 
 def fragment(arguments: Any = None, name: Any = None, **marks: Any) -> dict[str, Any]:
@@ -318,6 +318,19 @@ def test_thinking_that_a_server_wants_back_is_kept_with_its_block() -> None:
         TextDelta("yes"),
         Finish("stop"),
     ]
+
+
+def test_arguments_are_told_while_they_come_as_soon_as_it_is_known_whose_they_are() -> None:
+    frames = [
+        delta(tool_calls=[fragment("", "add", index=0, id="a")]),
+        delta(tool_calls=[fragment('{"x"', index=0)]),
+        delta(tool_calls=[fragment("{}", "see", index=1)]),
+        delta(tool_calls=[fragment(": 1}", index=0)]),
+        delta("tool_calls"),
+    ]
+    events = read_body(ChunkReader(), sse(*frames, "[DONE]"))
+    assert written(events) == [("a", "add", '{"x": 1}')]
+    assert [call.input for call in calls_of(events)] == [{"x": 1}, {}]
 
 
 def test_thinking_in_blocks_keeps_each_block_with_its_signature() -> None:

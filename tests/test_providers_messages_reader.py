@@ -22,7 +22,7 @@ from dispatch_nb.providers.answer import Answer
 from dispatch_nb.providers.messages_reader import MessageReader
 from dispatch_nb.providers.sse import SseDecoder
 from dispatch_nb.wire.conversation import Usage
-from tests.providers_parts import text_of
+from tests.providers_parts import kept, text_of, written
 from tests.raw_server import sse
 
 Frame = dict[str, Any]
@@ -70,7 +70,7 @@ def read(*frames: Any) -> list[ProviderEvent]:
 
 
 def said(events: Sequence[ProviderEvent]) -> list[ProviderEvent]:
-    return [event for event in events if not isinstance(event, AnswerInfo | UsageReport)]
+    return [event for event in kept(events) if not isinstance(event, AnswerInfo | UsageReport)]
 
 
 def test_who_answered_is_told_first_and_once():
@@ -151,6 +151,7 @@ def test_calls_wait_for_the_end_and_keep_their_place():
     frames = [*text(0, "a"), *tool(1, '{"a"', ": 1}"), *text(2, "b"), *tool(3, call_id="toolu_2")]
     before = answer.feed(sse(start(), *frames))
     assert said(before) == [TextDelta("a")]
+    assert written(before) == [("toolu_1", "add", '{"a": 1}')]
     assert answer.feed(sse(delta("tool_use"), STOP)) == [
         ToolCall("toolu_1", "add", {"a": 1}),
         TextDelta("b"),

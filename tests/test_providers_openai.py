@@ -23,7 +23,7 @@ from dispatch_nb.engine.contracts import (
 from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.providers.http import Timeouts
 from dispatch_nb.wire.conversation import Usage
-from tests.providers_parts import ask, calls_of, text_of, user
+from tests.providers_parts import ask, calls_of, kept, text_of, user
 from tests.raw_server import delta, serving, sse
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ def call_delta(index: int | None, arguments: Any, **fields: Any) -> dict[str, An
 
 async def answer(*pieces: bytes, **how: Any) -> list[ProviderEvent]:
     with serving(pieces, **how) as server:
-        return await ask(OpenAIProvider("m", base_url=server.base_url), "hi")
+        return kept(await ask(OpenAIProvider("m", base_url=server.base_url), "hi"))
 
 
 def failure_of(events: list[ProviderEvent]) -> Failure:
@@ -299,5 +299,6 @@ async def test_cancelling_the_read_and_closing_the_iterator_closes_the_connectio
 
 async def test_done_ends_the_answer_though_the_server_keeps_the_connection() -> None:
     with serving([WHOLE], hold=True) as server:
-        assert await ask(OpenAIProvider("m", base_url=server.base_url), "hi") == EVENTS
+        events = await ask(OpenAIProvider("m", base_url=server.base_url), "hi")
+        assert kept(events) == EVENTS
         assert await asyncio.to_thread(server.client_gone.wait, 10)

@@ -19,7 +19,7 @@ from dispatch_nb.engine.contracts import (
 )
 from dispatch_nb.providers.responses_reader import ResponseReader
 from dispatch_nb.wire.conversation import Usage
-from tests.providers_parts import calls_of, read_body, text_of, thinking_of
+from tests.providers_parts import calls_of, kept, read_body, text_of, thinking_of
 from tests.raw_server import sse
 
 USAGE = {
@@ -49,7 +49,7 @@ def completed(**fields: Any) -> dict[str, Any]:
 
 
 def read(*frames: Any) -> list[ProviderEvent]:
-    return read_body(ResponseReader(), sse(*frames))
+    return kept(read_body(ResponseReader(), sse(*frames)))
 
 
 def test_text_usage_and_who_answered_come_in_one_meaning() -> None:

@@ -88,6 +88,7 @@ def any_event(draw: st.DrawFn) -> x.LiveEvent:
         lambda: e.TurnSealedEvent(**turn),
         lambda: x.ChunksCommittedEvent(**turn, first_seq=draw(st.integers(1, 9)), count=number),
         lambda: x.ToolSettledEvent(**turn, step_id="s", tool_call_id="a", is_error=False),
+        lambda: x.ToolInputDeltaEvent(**turn, **call, step_id="s", delta=draw(texts)),
         lambda: x.PromptImagesEvent(**turn, images=[c.ImageChunk(url="images/a")] * (number - 1)),
         lambda: x.ChunkDetailEvent(
             **turn,

@@ -18,6 +18,7 @@ from ..engine.contracts import (
     ReasoningDelta,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
     UsageReport,
 )
 from ..engine.draft import json_text
@@ -55,6 +56,8 @@ class Request:
             case TextDelta() | ReasoningDelta():
                 self._answered(now_us, len(event.delta))
                 self.delta_count += 1
+            case ToolInputDelta():
+                self._answered(now_us, 0)  # its call says all of it
             case ToolCall():
                 self._answered(now_us, len(event.tool_name) + len(json_text(event.input)))
             case UsageReport():

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
+from ..wire.view import AnswerFacts, Meter
 from .queue import TextQueue
 from .queued import Queued
 from .request import PLAIN, TurnRequest
@@ -130,4 +131,12 @@ class Conversation(Protocol):
 
     def metrics(self) -> list[TurnMetrics]:
         """Return the metrics of every sealed turn."""
+        ...
+
+    def facts(self, first_seq: int, last_seq: int) -> AnswerFacts | None:
+        """Return what is known of the steps that some chunks are of; None if none is stored."""
+        ...
+
+    def meter(self) -> Meter:
+        """Return how full the context is, and what the newest turn and all of them cost."""
         ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..store.rows import EventRow
 from ..wire.conversation import ConversationHistoryResponse, TurnMetrics
+from ..wire.view import AnswerFacts, Meter
 from .images import data_url, digest_of
 from .turn import Turn
 
@@ -43,6 +44,14 @@ class StoredConversation:
     def metrics(self) -> list[TurnMetrics]:
         """Return the metrics of every sealed turn."""
         return self.store.turn_metrics(self.id)
+
+    def facts(self, first_seq: int, last_seq: int) -> AnswerFacts | None:
+        """Return what is known of the steps that some chunks are of; None if none is stored."""
+        return self.store.answer_facts(self.id, first_seq, last_seq)
+
+    def meter(self) -> Meter:
+        """Return how full the context is, and what the newest turn and all of them cost."""
+        return self.store.meter(self.id)
 
     def events(self, turn: Turn | str | None = None) -> list[EventRow]:
         """Return every event with its number and times, exactly as it was shown.

@@ -35,6 +35,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolContext",
+    "ToolInputDelta",
     "ToolOutcome",
     "UsageReport",
 ]
@@ -81,6 +82,15 @@ class ToolCall:
     tool_call_id: str
     tool_name: str
     input: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInputDelta:
+    """More of the arguments of a call, for those who watch; its `ToolCall` says them whole."""
+
+    tool_call_id: str
+    tool_name: str
+    delta: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,15 @@ class Failure:
 
 
 ProviderEvent = (
-    TextDelta | ReasoningDelta | ToolCall | UsageReport | Detail | AnswerInfo | Finish | Failure
+    TextDelta
+    | ReasoningDelta
+    | ToolInputDelta
+    | ToolCall
+    | UsageReport
+    | Detail
+    | AnswerInfo
+    | Finish
+    | Failure
 )
 
 

@@ -28,7 +28,7 @@ from ..wire.events import (
     ToolCallEvent,
     UsageEvent,
 )
-from ..wire.extensions import ChunkDetail, ChunkDetailEvent
+from ..wire.extensions import ChunkDetail, ChunkDetailEvent, ToolInputDeltaEvent
 from .contracts import (
     AbortSignal,
     AnswerInfo,
@@ -42,6 +42,7 @@ from .contracts import (
     TextDelta,
     Tool,
     ToolCall,
+    ToolInputDelta,
     UsageReport,
 )
 from .draft import Draft, call_chunk
@@ -149,7 +150,14 @@ class AnswerReader:
 
     def _take(
         self,
-        event: TextDelta | ReasoningDelta | ToolCall | UsageReport | Detail | AnswerInfo | Finish,
+        event: TextDelta
+        | ReasoningDelta
+        | ToolInputDelta
+        | ToolCall
+        | UsageReport
+        | Detail
+        | AnswerInfo
+        | Finish,
     ) -> None:
         match event:
             case TextDelta(delta) | ReasoningDelta(delta):
@@ -157,6 +165,8 @@ class AnswerReader:
                 if delta:
                     self._has_content = True
                     self._take_delta(event)
+            case ToolInputDelta():
+                self._take_input(event)
             case ToolCall():
                 self._has_content = True
                 self._take_call(event)
@@ -217,6 +227,19 @@ class AnswerReader:
             )
         )
         self._on_call(call)
+
+    def _take_input(self, event: ToolInputDelta) -> None:
+        # Nothing of it is kept before the call is whole: a broken answer may be tried again.
+        self._turn.emit(
+            ToolInputDeltaEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                step_id=self._step_id,
+                tool_call_id=event.tool_call_id,
+                tool_name=event.tool_name,
+                delta=event.delta,
+            )
+        )
 
     def _take_usage(self, usage: Usage) -> None:
         self.usage = add_usage(self.usage, usage)

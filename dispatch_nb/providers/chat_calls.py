@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.contracts import ToolCall
+from ..engine.contracts import ProviderEvent, ToolCall, ToolInputDelta
 
 __all__ = ["Calls", "tool_call"]
 
@@ -57,9 +57,13 @@ class Calls:
         self._by_index: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
 
-    def add(self, fragments: object) -> None:
-        """Add the fragments of one delta: a list, of which each entry is of another call."""
+    def add(self, fragments: object) -> list[ProviderEvent]:
+        """Add the fragments of one delta: a list, of which each entry is of another call.
+
+        Return what they add to arguments, as far as it is known whose these are.
+        """
         touched: list[_Call] = []
+        events: list[ProviderEvent] = []
         for fragment in fragments if isinstance(fragments, list) else ():
             if not isinstance(fragment, Mapping):
                 continue
@@ -71,10 +75,14 @@ class Calls:
                 call = self._at_index(index, call_id, name, touched)
             else:
                 call = self._without_index(call_id, name, touched)
-            call.extend(call_id, name, function.get("arguments"))
+            arguments = function.get("arguments")
+            call.extend(call_id, name, arguments)
             if call.call_id:
                 self._by_id.setdefault(call.call_id, call)
             touched.append(call)
+            if call.call_id and call.name and arguments and isinstance(arguments, str):
+                events.append(ToolInputDelta(call.call_id, call.name, arguments))
+        return events
 
     def add_function(self, function: object) -> None:
         """Add a fragment of the legacy `function_call`, of which an answer has one."""

@@ -136,7 +136,7 @@ class ChunkReader:
         if refusal := _text(delta.get("refusal")):
             self._say(refusal, events)
         if fragments := delta.get("tool_calls"):
-            self._calls.add(fragments)
+            events += self._calls.add(fragments)
         elif function := delta.get("function_call"):
             self._calls.add_function(function)
 

@@ -22,6 +22,7 @@ from ..engine.contracts import (
     ReasoningDelta,
     TextDelta,
     ToolCall,
+    ToolInputDelta,
     UsageReport,
 )
 from ..wire.conversation import Usage
@@ -163,7 +164,7 @@ class MessageReader:
             case "thinking", "signature_delta":
                 block.signature += _text(delta.get("signature"))
             case "tool_use", "input_json_delta":
-                block.arguments.append(_text(delta.get("partial_json")))
+                return _more_input(block, _text(delta.get("partial_json")))
             case _:
                 pass
         return []
@@ -229,6 +230,12 @@ class MessageReader:
             return []
         thinking = _number(_mapping(raw.get("output_tokens_details")).get("thinking_tokens"))
         return [UsageReport(read_usage(raw), thinking, raw)]
+
+
+def _more_input(block: _Block, piece: str) -> list[ProviderEvent]:
+    block.arguments.append(piece)
+    call_id, name = _text(block.head.get("id")), _text(block.head.get("name"))
+    return [ToolInputDelta(call_id, name, piece)] if piece and call_id and name else []
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:

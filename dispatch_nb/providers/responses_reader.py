@@ -13,6 +13,7 @@ from ..engine.contracts import (
     ProviderEvent,
     ReasoningDelta,
     TextDelta,
+    ToolInputDelta,
     UsageReport,
 )
 from ..wire.conversation import Usage
@@ -81,7 +82,7 @@ class ResponseReader:
             case "response.reasoning_summary_part.added":
                 return self._new_part(data)
             case "response.function_call_arguments.delta":
-                self._item(data).arguments.append(_text(data.get("delta")))
+                return _more_input(self._item(data), _text(data.get("delta")))
             case "response.function_call_arguments.done":
                 self._item(data).arguments[:] = [_text(data.get("arguments"))]
             case "response.output_item.done":
@@ -209,6 +210,13 @@ def read_response_usage(raw: Mapping[str, Any]) -> Usage:
 def _keys(*marks: object) -> list[int | str]:
     """Return those of `marks` that name an item."""
     return [mark for mark in marks if isinstance(mark, int | str)]
+
+
+def _more_input(item: _Item, piece: str) -> list[ProviderEvent]:
+    item.arguments.append(piece)
+    call_id = _text(item.data.get("call_id")) or _text(item.data.get("id"))
+    name = _text(item.data.get("name"))
+    return [ToolInputDelta(call_id, name, piece)] if piece and call_id and name else []
 
 
 def _call(item: _Item) -> ProviderEvent:

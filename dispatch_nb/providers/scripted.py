@@ -19,6 +19,7 @@ from ..engine.contracts import (
     TextDelta,
     Tool,
     ToolCall,
+    ToolInputDelta,
     UsageReport,
 )
 from ..wire.conversation import ChatMessage, Usage
@@ -162,15 +163,18 @@ def _events(
     yield from map(ReasoningDelta, pieces(thought))
     yield from map(TextDelta, pieces(said))
     for number, call in enumerate(plan.calls, turn.call_count + 1):
-        yield ToolCall(f"call_{number}", call.tool.name, call.input)
+        call_id, name = f"call_{number}", call.tool.name
+        for piece in pieces(json.dumps(call.input)):
+            yield ToolInputDelta(call_id, name, piece)
+        yield ToolCall(call_id, name, call.input)
     yield Finish("tool_calls" if plan.calls else "stop")
 
 
 def _cost(event: ProviderEvent) -> int:
     match event:
-        case ReasoningDelta() | TextDelta():
+        case ReasoningDelta() | TextDelta() | ToolInputDelta():
             return 1
         case ToolCall():
-            return count_tokens(f"{event.tool_name} {json.dumps(event.input)}")
+            return count_tokens(event.tool_name)  # its arguments came before it
         case UsageReport() | Detail() | AnswerInfo() | Finish() | Failure():
             return 0

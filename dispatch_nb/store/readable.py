@@ -9,7 +9,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ..wire.conversation import ChatMessage, ConversationHistoryResponse, StoredChunk, TurnMetrics
-from . import reads
+from ..wire.view import AnswerFacts, Meter
+from . import facts, reads
 from .changes import Change, read_changes
 from .database import Database
 from .event_log import read_open_turns
@@ -146,6 +147,18 @@ class ReadableStore:
         """Return how conversations stand, with their events after the numbers in `seen`."""
         with self.connect() as connection:
             return read_changes(connection, seen)
+
+    def answer_facts(
+        self, conversation_id: str, first_seq: int, last_seq: int
+    ) -> AnswerFacts | None:
+        """Return what is known of the steps that some chunks are of; None if none is stored."""
+        with self.connect() as connection:
+            return facts.answer_facts(connection, conversation_id, first_seq, last_seq)
+
+    def meter(self, conversation_id: str) -> Meter:
+        """Return how full the context is, and what the newest turn and all of them cost."""
+        with self.connect() as connection:
+            return facts.meter(connection, conversation_id)
 
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""

@@ -6,16 +6,18 @@ from collections.abc import Hashable, Iterable
 from itertools import groupby
 
 from ..wire.events import ReasoningDeltaEvent, TextDeltaEvent, ToolOutputEvent
-from ..wire.extensions import LiveEvent
+from ..wire.extensions import LiveEvent, ToolInputDeltaEvent
 
 __all__ = ["join_deltas"]
+
+_Deltas = TextDeltaEvent | ReasoningDeltaEvent | ToolInputDeltaEvent
 
 
 def join_deltas(events: Iterable[LiveEvent]) -> list[LiveEvent]:
     """Return `events` with adjacent deltas of one kind and turn as one event each.
 
-    Output of one tool call on one stream is joined likewise. Folding the joined events
-    gives the same state as folding all.
+    Output of one tool call on one stream, and its arguments, are joined likewise. Folding the
+    joined events gives the same state as folding all.
     """
     joined: list[LiveEvent] = []
     for _, run in groupby(enumerate(events), key=_run_key):
@@ -32,6 +34,8 @@ def _run_key(numbered: tuple[int, LiveEvent]) -> Hashable:
         case "tool-output":
             call = (event.tool_call_id, event.stream)
             return (event.type, event.conversation_id, event.turn_id, *call)
+        case "nb.tool-input-delta":
+            return (event.type, event.conversation_id, event.turn_id, event.tool_call_id)
         case _:
             return position
 
@@ -41,5 +45,5 @@ def _join(run: list[LiveEvent]) -> LiveEvent:
     if isinstance(first, ToolOutputEvent):
         data = "".join(event.data for event in run if isinstance(event, ToolOutputEvent))
         return first.model_copy(update={"data": data})
-    deltas = (e.delta for e in run if isinstance(e, TextDeltaEvent | ReasoningDeltaEvent))
+    deltas = (e.delta for e in run if isinstance(e, _Deltas))
     return first.model_copy(update={"delta": "".join(deltas)})

@@ -1,4 +1,4 @@
-"""What extension events tell beside the transcript: tool calls that have ended."""
+"""What events tell beside the transcript: tool calls that are at work, and that have ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..wire.extensions import LiveEvent
 from ..wire.view import SettledTool
+from .working import NO_TOOLS, WorkingTools, fold_working
 
 __all__ = ["ExtensionState", "SettledTools", "fold_extension", "initial_extensions"]
 
@@ -66,6 +67,7 @@ class ExtensionState(NamedTuple):
     """Side data of a conversation, apart from the contract's transcript."""
 
     settled_tools: SettledTools
+    working_tools: WorkingTools = NO_TOOLS
 
 
 def initial_extensions() -> ExtensionState:
@@ -75,6 +77,9 @@ def initial_extensions() -> ExtensionState:
 
 def fold_extension(state: ExtensionState, event: LiveEvent) -> ExtensionState:
     """Return the side data after `event`; the very same object for events without any."""
+    working = fold_working(state.working_tools, event)
+    if working is not state.working_tools:
+        state = state._replace(working_tools=working)
     if event.type != "nb.tool-settled":
         return state
     tool = SettledTool(
@@ -84,4 +89,4 @@ def fold_extension(state: ExtensionState, event: LiveEvent) -> ExtensionState:
         duration_ms=event.duration_ms,
     )
     settled = state.settled_tools.with_tool(tool)
-    return state if settled is state.settled_tools else ExtensionState(settled)
+    return state if settled is state.settled_tools else state._replace(settled_tools=settled)

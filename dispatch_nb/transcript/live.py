@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pydantic import MISSING
+
 from ..wire.conversation import StoredChunk
 from ..wire.extensions import LiveEvent
 from ..wire.view import AccumulatingChunk, ProvisionalChunk, SnapshotMessage, TranscriptSnapshot
@@ -32,6 +34,15 @@ class LiveState(NamedTuple):
     extensions: ExtensionState
 
 
+# Events of the contract that say something of calls at work besides.
+_OF_TOOLS_TOO = frozenset(
+    {
+        *("tool-call", "tool-output", "tool-result"),
+        *("provider-retry", "turn-start", "done", "turn-sealed"),
+    }
+)
+
+
 def initial_live() -> LiveState:
     """Return the state before any event."""
     return LiveState(initial_state(), initial_extensions())
@@ -54,8 +65,12 @@ def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
             transcript = end_block(transcript, event)
         case "nb.tool-settled":
             extensions = fold_extension(extensions, event)
+        case "nb.tool-input-delta":
+            extensions = fold_extension(extensions, event)
         case _:
             transcript = fold_event(transcript, event)
+            if event.type in _OF_TOOLS_TOO:
+                extensions = fold_extension(extensions, event)
     if transcript is live.transcript and extensions is live.extensions:
         return live
     return LiveState(transcript, extensions)
@@ -103,4 +118,10 @@ def to_snapshot(live: LiveState, *, next: int, window: int) -> SnapshotMessage:
         provider_retry=state.provider_retry,
     )
     settled = list(live.extensions.settled_tools.values())
-    return SnapshotMessage(next=next, transcript=transcript, settled_tools=settled)
+    working = [tool.to_wire(id) for id, tool in live.extensions.working_tools.items()]
+    return SnapshotMessage(
+        next=next,
+        transcript=transcript,
+        settled_tools=settled,
+        working_tools=working or MISSING,
+    )

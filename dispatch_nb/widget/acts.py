@@ -81,6 +81,8 @@ class Acts:
                 self._try(message.request_id, lambda: rename(message.title))
             case v.ConfigureMessage():
                 self._try(message.request_id, lambda: self._configure(message))
+            case v.AboutMessage():
+                self._tell(self._facts(message.first_seq, message.last_seq))
             case v.FetchMessage():
                 self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
@@ -90,6 +92,12 @@ class Acts:
         urls = () if message.images is MISSING else message.images
         images = [from_data_url(url) for url in urls]
         return self._conversation.send(message.text, TurnRequest(images))
+
+    def _facts(self, first: int, last: int) -> v.FactsMessage:
+        facts = self._conversation.facts(first, last)
+        return v.FactsMessage(
+            first_seq=first, last_seq=last, facts=MISSING if facts is None else facts
+        )
 
     def _begin(self, request_id: str, start: Callable[[], Turn]) -> None:
         """Start a turn; the answer waits until its prompt can be lost no more."""

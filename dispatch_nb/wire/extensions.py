@@ -23,6 +23,7 @@ __all__ = [
     "LiveEvent",
     "PromptImagesEvent",
     "PromptMessage",
+    "ToolInputDeltaEvent",
     "ToolSettledEvent",
     "TurnRefusedEvent",
 ]
@@ -78,6 +79,19 @@ class ChunkDetailEvent(TurnEvent):
     data: Json | MISSING = MISSING
 
 
+class ToolInputDeltaEvent(TurnEvent):
+    """More of the arguments of a call that the model is still writing; JSON that has no end yet.
+
+    Its `tool-call` follows with the whole of it, unless the answer breaks off.
+    """
+
+    type: Literal["nb.tool-input-delta"] = "nb.tool-input-delta"
+    step_id: Text
+    tool_call_id: Text
+    tool_name: Text
+    delta: Text
+
+
 class ToolSettledEvent(TurnEvent):
     """A tool's own run ended; its `tool-result` follows in call order.
 
@@ -105,6 +119,7 @@ ExtensionEvent = Annotated[
     ChunksCommittedEvent
     | PromptImagesEvent
     | ChunkDetailEvent
+    | ToolInputDeltaEvent
     | ToolSettledEvent
     | TurnRefusedEvent,
     Field(discriminator="type"),

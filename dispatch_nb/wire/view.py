@@ -17,17 +17,21 @@ from .extensions import LiveEvent
 from .metadata import QueuedMessage
 
 __all__ = [
+    "AboutMessage",
     "AccumulatingChunk",
     "AckMessage",
+    "AnswerFacts",
     "AnswerSettings",
     "CancelQueuedMessage",
     "ConfigureMessage",
     "EventsMessage",
+    "FactsMessage",
     "FetchMessage",
     "FileMessage",
     "HistoryMessage",
     "ImageMessage",
     "KernelMessage",
+    "Meter",
     "OlderMessage",
     "ProvisionalChunk",
     "QueuedText",
@@ -45,6 +49,7 @@ __all__ = [
     "TranscriptSnapshot",
     "ViewMessage",
     "WantImageMessage",
+    "WorkingTool",
 ]
 
 
@@ -84,6 +89,16 @@ class SettledTool(WireModel):
     step_id: Text
     is_error: bool
     duration_ms: Number | MISSING = MISSING
+
+
+class WorkingTool(WireModel):
+    """A call that is being written, or that runs: its arguments so far, its newest output."""
+
+    tool_call_id: Text
+    tool_name: Text
+    step_id: Text
+    input: Text
+    output: Text
 
 
 class QueuedText(QueuedMessage):
@@ -143,6 +158,7 @@ class SnapshotMessage(WireModel):
     next: int
     transcript: TranscriptSnapshot
     settled_tools: list[SettledTool]
+    working_tools: list[WorkingTool] | MISSING = MISSING
     images: list[SavedImage] | MISSING = MISSING
 
 
@@ -161,6 +177,39 @@ class ReplyMessage(WireModel):
     request_id: Text
     accepted: bool
     reason: Text | MISSING = MISSING
+
+
+class AnswerFacts(WireModel):
+    """What is known of the steps that made some chunks; `at_ms` is Unix time."""
+
+    at_ms: Number | MISSING = MISSING
+    model: Text | MISSING = MISSING
+    steps: int
+    usage: Usage | MISSING = MISSING
+    reasoning_tokens: int | MISSING = MISSING
+    is_lower_bound: bool
+    cost_usd: Number | MISSING = MISSING
+    ttft_ms: Number | MISSING = MISSING
+    tokens_per_second: Number | MISSING = MISSING
+    generated_ms: Number | MISSING = MISSING
+
+
+class Meter(WireModel):
+    """How full the context is, and what the newest turn and the whole conversation cost."""
+
+    context_size: int | MISSING = MISSING
+    context_window: int | MISSING = MISSING
+    turn_cost_usd: Number | MISSING = MISSING
+    cost_usd: Number | MISSING = MISSING
+
+
+class FactsMessage(WireModel):
+    """The answer to `about`; `facts` is absent where nothing is stored."""
+
+    type: Literal["facts"] = "facts"
+    first_seq: int
+    last_seq: int
+    facts: AnswerFacts | MISSING = MISSING
 
 
 class FileMessage(WireModel):
@@ -254,6 +303,14 @@ class OlderMessage(WireModel):
     before: int
 
 
+class AboutMessage(WireModel):
+    """The person wants to know about the chunks `first_seq` … `last_seq`."""
+
+    type: Literal["about"] = "about"
+    first_seq: int
+    last_seq: int
+
+
 class FetchMessage(WireModel):
     """A view needs a part of the front end that is loaded on first use."""
 
@@ -269,7 +326,13 @@ class WantImageMessage(WireModel):
 
 
 ViewMessage = Annotated[
-    EventsMessage | HistoryMessage | SnapshotMessage | ImageMessage | ReplyMessage | FileMessage,
+    EventsMessage
+    | HistoryMessage
+    | SnapshotMessage
+    | ImageMessage
+    | ReplyMessage
+    | FileMessage
+    | FactsMessage,
     Field(discriminator="type"),
 ]
 KernelMessage = Annotated[
@@ -285,6 +348,7 @@ KernelMessage = Annotated[
     | ConfigureMessage
     | OlderMessage
     | WantImageMessage
-    | FetchMessage,
+    | FetchMessage
+    | AboutMessage,
     Field(discriminator="type"),
 ]

@@ -4,7 +4,14 @@ import type { Formulas } from "./formulas";
 import type { StoredImages } from "./stored-images";
 import { initialLive, type LiveState } from "./transcript/live";
 import type { ConversationStatus } from "./transport";
-import type { AnswerSettings, LiveEvent, QueuedText, Usage } from "./wire/types";
+import type {
+  AnswerFacts,
+  AnswerSettings,
+  LiveEvent,
+  Meter,
+  QueuedText,
+  Usage,
+} from "./wire/types";
 
 /** Where what is shown comes from. */
 export type Connection = "waiting" | "live" | "saved" | "absent";
@@ -35,6 +42,11 @@ export interface ChatState {
   /** What answers are asked for with; null until the kernel has said so. */
   readonly settings: AnswerSettings | null;
   readonly usage: Usage | null;
+  readonly meter: Meter | null;
+  /** What the kernel told of sections that were asked about, by their first seq. */
+  readonly facts: ReadonlyMap<number, AnswerFacts | null>;
+  /** Where turns were stopped while this page was open: the places of their last chunks. */
+  readonly stops: ReadonlySet<number>;
   /** What the person is writing; it outlives every view. */
   readonly draft: string;
   /** The images that go with the draft. */
@@ -66,6 +78,10 @@ export interface ChatStore {
   detach(id: string): void;
   /** Send the draft as a message, or as steering while a turn runs. */
   submit(): void;
+  /** Send a text as it is, whatever the draft. */
+  send(text: string): void;
+  /** Ask about the chunks of a section; `state.facts` has the answer. */
+  about(firstSeq: number, lastSeq: number): void;
   stop(): void;
   /** Take a queued text out of the queue, and into the draft to write it anew. */
   rewrite(id: string): void;
@@ -94,6 +110,9 @@ export function initialChatState(): ChatState {
     model: "",
     settings: null,
     usage: null,
+    meter: null,
+    facts: new Map(),
+    stops: new Set(),
     draft: "",
     attachments: [],
     pending: [],

@@ -120,16 +120,29 @@ class TransportChatStore implements ChatStore {
     const text = this.#state.draft.trim();
     if (text === "" || !this.#canSend()) return;
     const { attachments } = this.#state;
-    const type = this.#state.status === "idle" ? "send" : "steer";
-    if (type === "steer" && attachments.length > 0) {
+    if (this.#state.status !== "idle" && attachments.length > 0) {
       this.#set({ notice: NOT_WHILE_RUNNING });
       return;
     }
+    this.#set({ draft: "", attachments: [] });
+    this.#say(text, attachments);
+  }
+
+  send(text: string): void {
+    if (this.#canSend()) this.#say(text, []);
+  }
+
+  about(firstSeq: number, lastSeq: number): void {
+    this.#transport.send({ type: "about", firstSeq, lastSeq });
+  }
+
+  #say(text: string, attachments: readonly Attachment[]): void {
+    const type = this.#state.status === "idle" ? "send" : "steer";
     const requestId = this.#requestId();
     if (type === "steer") this.#queue.typed(requestId);
     const act = { requestId, type, text, attachments, isAccepted: false } as const;
     const pending = [...this.#state.pending, act];
-    this.#set({ draft: "", attachments: [], pending, refused: null, notice: null });
+    this.#set({ pending, refused: null, notice: null });
     const images = attachments.map(({ data }) => data);
     const message: KernelMessage =
       images.length > 0 ? { type: "send", requestId, text, images } : { type, requestId, text };
@@ -218,6 +231,11 @@ class TransportChatStore implements ChatStore {
       case "image":
         this.images.take(message);
         return;
+      case "facts":
+        this.#set({
+          facts: new Map(this.#state.facts).set(message.firstSeq, message.facts ?? null),
+        });
+        return;
       case "file":
         void this.formulas.load(message.text);
         return;
@@ -240,12 +258,16 @@ class TransportChatStore implements ChatStore {
     }
     this.#timers.cancel("resync");
     let { live, pending } = this.#state;
+    let { stops } = this.#state;
     for (const event of message.events) {
+      if (event.type === "done" && event.reason === "aborted") {
+        stops = new Set(stops).add(lastPlace(live));
+      }
       live = foldLive(live, event);
       pending = settlePending(pending, event);
     }
     this.#next = message.upto + 1;
-    this.#set({ live, pending });
+    this.#set({ live, pending, stops });
     this.#watchTheEnd();
   }
 
@@ -345,7 +367,7 @@ class TransportChatStore implements ChatStore {
     // Until the kernel speaks for itself, show what the notebook kept.
     const saved = this.#next === null ? traits.saved() : null;
     this.images.keep(saved?.images ?? []);
-    const { title, model, settings, usage, status, queue } = traits;
+    const { title, model, settings, usage, meter, status, queue } = traits;
     const { notice, live, pending } = this.#state;
     const queued = new Set(queue.map(({ id }) => id));
     const isOver = notice === BUSY && status === "idle";
@@ -354,7 +376,7 @@ class TransportChatStore implements ChatStore {
     this.#recallDraft(traits.conversationId);
     this.#kernelStatus = status;
     this.#set({
-      ...{ title, model, settings, usage, queue },
+      ...{ title, model, settings, usage, meter, queue },
       pending: pending.filter(({ requestId }) => !queued.has(requestId)),
       status: this.#canSend() ? status : "idle",
       notice: isOver ? null : notice,
@@ -414,4 +436,11 @@ function withOlder(live: LiveState, before: LiveState): LiveState {
         [...known].filter(({ seq }) => seq < first),
       )
     : live;
+}
+
+/** Return the place in the log of the last chunk: its seq, or the one it will have. */
+function lastPlace({ transcript }: LiveState): number {
+  const { committed, provisional, accumulating } = transcript;
+  const last = committed.at(-1)?.seq ?? 0;
+  return last + provisional.length + (accumulating === null ? 0 : 1);
 }

@@ -2,6 +2,7 @@
 import type { AnyModel } from "@anywidget/types";
 import {
   parseAnswerSettings,
+  parseMeter,
   parseQueuedText,
   parseSnapshotMessage,
   parseUsage,
@@ -10,6 +11,7 @@ import {
 import type {
   AnswerSettings,
   KernelMessage,
+  Meter,
   QueuedText,
   SnapshotMessage,
   Usage,
@@ -31,6 +33,7 @@ export interface Traits {
   readonly queue: readonly QueuedText[];
   readonly lastSeq: number;
   readonly usage: Usage | null;
+  readonly meter: Meter | null;
   /** Read what the notebook kept; it is large, and needed only until the kernel answers. */
   saved(): SnapshotMessage | null;
 }
@@ -53,7 +56,7 @@ export interface Transport {
 
 const TRAITS = [
   ...["conversation_id", "status", "title", "model", "settings", "notice"],
-  ...["queue", "last_seq", "totals", "saved"],
+  ...["queue", "last_seq", "totals", "meter", "saved"],
 ] as const;
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
 
@@ -90,6 +93,7 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
   const status: unknown = model.get("status");
   const lastSeq: unknown = model.get("last_seq");
   const usage: unknown = model.get("totals");
+  const meter: unknown = model.get("meter");
   const queue: unknown = model.get("queue");
   const settings: unknown = model.get("settings");
   return {
@@ -101,6 +105,7 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
     notice: text(model.get("notice")),
     queue: Array.isArray(queue) ? (attempt(() => queue.map(parseQueuedText), receiver) ?? []) : [],
     lastSeq: typeof lastSeq === "number" ? lastSeq : 0,
+    meter: isFilled(meter) ? attempt(() => parseMeter(meter), receiver) : null,
     usage: isFilled(usage) ? attempt(() => parseUsage(usage), receiver) : null,
     saved: () => {
       const saved: unknown = model.get("saved");

@@ -10,7 +10,7 @@ from typing import Any
 
 import mistune
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Browser, Dialog, Page, Request
 
 from .host import Host, running_host
 from .hostile import KINDS, Hostile, corpus
@@ -91,7 +91,7 @@ class Watch:
         self.page = page
         self.seen: list[str] = []
         page.on("request", self._request)
-        page.on("dialog", lambda dialog: (self.seen.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", self._dialog)
         page.on("popup", lambda popup: self.seen.append(f"popup {popup.url}"))
         page.on("pageerror", lambda error: self.seen.append(f"error {error}"))
         page.evaluate("() => { window.hit = (number) => console.log(`ran ${number}`); }")
@@ -101,6 +101,10 @@ class Watch:
         # An image that the text itself contains comes from no network.
         if not request.url.startswith(("data:image/", "blob:")):
             self.seen.append(f"{request.method} {request.url}")
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.seen.append(dialog.message)
+        dialog.dismiss()
 
     def _console(self, message: Any) -> None:
         if message.text.startswith("ran "):
@@ -284,4 +288,4 @@ def longest_task_ms(trace: bytes) -> float:
         if event["name"].endswith("RunTask") and (event["pid"], event["tid"]) in mains
     ]
     assert tasks
-    return max(tasks)
+    return float(max(tasks))

@@ -35,6 +35,9 @@ export function liveAsJson({ transcript, extensions }: LiveState, next: number):
     next,
     transcript: stateAsJson(transcript),
     settledTools: [...extensions.settledTools],
+    ...(extensions.workingTools.size > 0 && {
+      workingTools: [...extensions.workingTools.values()],
+    }),
   };
 }
 

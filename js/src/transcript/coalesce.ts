@@ -4,13 +4,14 @@ import type {
   LiveEvent,
   ReasoningDeltaEvent,
   TextDeltaEvent,
+  ToolInputDeltaEvent,
   ToolOutputEvent,
 } from "../wire/types";
 
 /**
  * Return `events` with adjacent deltas of one kind and turn as one event each.
  *
- * Output of one tool call on one stream is joined likewise. Folding the joined events gives
+ * Output of one tool call on one stream, and its arguments, are joined likewise. Folding the joined events gives
  * the same state as folding all.
  */
 export function joinDeltas(events: Iterable<LiveEvent>): LiveEvent[] {
@@ -38,12 +39,18 @@ function join(first: LiveEvent, next: LiveEvent): LiveEvent | undefined {
         next.stream === first.stream
         ? { ...first, data: first.data + next.data }
         : undefined;
+    case "nb.tool-input-delta":
+      return next.type === first.type &&
+        isOfSameTurn(first, next) &&
+        next.toolCallId === first.toolCallId
+        ? { ...first, delta: first.delta + next.delta }
+        : undefined;
     default:
       return undefined;
   }
 }
 
-type Joinable = TextDeltaEvent | ReasoningDeltaEvent | ToolOutputEvent;
+type Joinable = TextDeltaEvent | ReasoningDeltaEvent | ToolInputDeltaEvent | ToolOutputEvent;
 
 function isOfSameTurn(first: Joinable, next: Joinable): boolean {
   return first.conversationId === next.conversationId && first.turnId === next.turnId;

@@ -1,6 +1,7 @@
-/** What extension events tell beside the transcript: tool calls that have ended. */
+/** What events tell beside the transcript: tool calls that are at work, and that have ended. */
 
 import type { LiveEvent, SettledTool } from "../wire/types";
+import { foldWorking, NO_TOOLS, type WorkingTools } from "./working";
 
 /**
  * Ended tool calls by step and call id, oldest first; immutable.
@@ -52,20 +53,23 @@ function keyOf(stepId: string, toolCallId: string): string {
 /** Side data of a conversation, apart from the contract's transcript. */
 export interface ExtensionState {
   readonly settledTools: SettledTools;
+  readonly workingTools: WorkingTools;
 }
 
 /** Return the side data before any event. */
 export function initialExtensions(): ExtensionState {
-  return { settledTools: SettledTools.of() };
+  return { settledTools: SettledTools.of(), workingTools: NO_TOOLS };
 }
 
 /** Return the side data after `event`; the very same object for events without any. */
 export function foldExtension(state: ExtensionState, event: LiveEvent): ExtensionState {
-  if (event.type !== "nb.tool-settled") return state;
-  const { stepId, toolCallId, isError, durationMs } = event;
-  const tool = { stepId, toolCallId, isError };
-  const settledTools = state.settledTools.withTool(
-    durationMs === undefined ? tool : { ...tool, durationMs },
-  );
-  return settledTools === state.settledTools ? state : { settledTools };
+  const workingTools = foldWorking(state.workingTools, event);
+  let { settledTools } = state;
+  if (event.type === "nb.tool-settled") {
+    const { stepId, toolCallId, isError, durationMs } = event;
+    const tool = { stepId, toolCallId, isError };
+    settledTools = settledTools.withTool(durationMs === undefined ? tool : { ...tool, durationMs });
+  }
+  const isSame = workingTools === state.workingTools && settledTools === state.settledTools;
+  return isSame ? state : { settledTools, workingTools };
 }

@@ -8,6 +8,7 @@ import { mergeLoaded } from "./history";
 import { Log } from "./log";
 import { foldEvent } from "./reducer";
 import { initialState, type TranscriptState } from "./state";
+import { workingTools } from "./working";
 
 /** The states of all reducers after the same events. */
 export interface LiveState {
@@ -39,10 +40,17 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
       transcript = endBlock(transcript, event);
       break;
     case "nb.tool-settled":
+    case "nb.tool-input-delta":
       extensions = foldExtension(extensions, event);
+      break;
+    case "text-delta":
+    case "reasoning-delta":
+      transcript = foldEvent(transcript, event);
       break;
     default:
       transcript = foldEvent(transcript, event);
+      // Some events of the contract say something of calls at work besides.
+      extensions = foldExtension(extensions, event);
   }
   const isSame = transcript === live.transcript && extensions === live.extensions;
   return isSame ? live : { transcript, extensions };
@@ -61,7 +69,8 @@ export function mergeHistory(live: LiveState, chunks: Iterable<StoredChunk>): Li
 }
 
 /** Return the state that a snapshot describes; events from `snapshot.next` on continue it. */
-export function fromSnapshot({ transcript, settledTools }: SnapshotMessage): LiveState {
+export function fromSnapshot(snapshot: SnapshotMessage): LiveState {
+  const { transcript, settledTools, workingTools: working = [] } = snapshot;
   return {
     transcript: {
       ...initialState(),
@@ -69,6 +78,9 @@ export function fromSnapshot({ transcript, settledTools }: SnapshotMessage): Liv
       committed: Log.of(transcript.committed),
       provisional: Log.of(transcript.provisional),
     },
-    extensions: { settledTools: SettledTools.of(settledTools) },
+    extensions: {
+      settledTools: SettledTools.of(settledTools),
+      workingTools: workingTools(working),
+    },
   };
 }

@@ -3,8 +3,8 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { ChatState, ChatStore } from "../chat-state";
 import { attachButton, attachedImages, takeDrops } from "./attached-view";
 import { icons } from "./icons";
+import { meterTemplate } from "./meter";
 import { PromptHistory } from "./prompt-history";
-import { count } from "./words";
 
 /** The composer of one view; the draft itself lives in the store and outlives the view. */
 export class Composer {
@@ -55,7 +55,7 @@ export class Composer {
           @input=${this.#typed} @keydown=${this.#pressed}></textarea>
         <div class="dnb-field-bar">
           ${attachButton(this.#store, isOff)}
-          <span class="dnb-usage">${usage(state)}</span>
+          <span class="dnb-usage">${meterTemplate(state)}</span>
           ${
             isRunning
               ? html`<button type="button" class="dnb-stop" ?disabled=${state.status === "stopping"}
@@ -144,11 +144,4 @@ function connectionWord({ connection }: ChatState): string | null {
   if (connection === "saved") return "No kernel: showing the saved conversation";
   if (connection === "absent") return "No answer from the kernel: it is busy or not running";
   return null;
-}
-
-function usage({ usage }: ChatState): TemplateResult | typeof nothing {
-  if (!usage || usage.inputTokens + usage.outputTokens === 0) return nothing;
-  const title = "Tokens of the whole conversation: read by the model, written by the model";
-  return html`<span title=${title}><span class="dnb-wide">Tokens: </span>${count(usage.inputTokens)} in,
-    ${count(usage.outputTokens)} out</span>`;
 }

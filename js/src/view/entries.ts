@@ -2,12 +2,22 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { isStored, type StoredImages } from "../stored-images";
-import type { Folds } from "./folded";
+import type { AnswerFacts } from "../wire/types";
+import { factsPanel } from "./facts";
+import { type Folds, foldedText } from "./folded";
 import { icons } from "./icons";
 import { image } from "./markdown/controls";
 import type { Entry, Section } from "./sections";
 import { toolGroup } from "./tool-card";
-import { advice, plural } from "./words";
+import { advice, plural, short } from "./words";
+
+/** What can be done with a prompt that ended in an error. */
+export interface Again {
+  /** Null where it cannot be sent from here as it was. */
+  readonly send: (() => void) | null;
+  /** Put it into the composer. */
+  edit(): void;
+}
 
 /** What entries need of the view they stand in. */
 export interface EntryContext {
@@ -18,31 +28,41 @@ export interface EntryContext {
   imageNode(key: number, url: string): HTMLElement;
   /** Return a button that copies what this section says; the same one for the same key. */
   copyNode(section: Section): HTMLElement;
-  /** Put the last prompt back into the composer; null where that is not possible. */
-  readonly again: (() => void) | null;
+  /** Null where nothing can be done again. */
+  readonly again: Again | null;
+  /** Ask for the facts of a section; null where there is nobody to ask. */
+  readonly ask: ((section: Section) => void) | null;
+}
+
+/** How a section stands. */
+export interface SectionState {
+  readonly isPast: boolean;
+  readonly isStopped: boolean;
+  /** Undefined until they are told, null where there are none. */
+  readonly facts: AnswerFacts | null | undefined;
 }
 
 /** Return a section: a bubble of the person, or all that the model did before the next one. */
 export function sectionTemplate(
   section: Section,
-  isPast: boolean,
+  state: SectionState,
   context: EntryContext,
 ): TemplateResult {
-  if (section.role === "user") {
-    return html`<div class="dnb-section dnb-user" data-role="user" ?data-past=${isPast}>
-      ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
-      ${section.entries.filter(({ kind }) => kind !== "image").map((entry) => userEntry(entry, context))}
-      ${pictures(section, context)}
-    </div>`;
-  }
-  const hasText = section.entries.some(({ kind }) => kind === "text");
-  return html`<div class="dnb-section" data-role=${section.role} ?data-past=${isPast}>
-    ${repeat(
-      section.entries,
-      ({ key }) => key,
-      (entry) => entryTemplate(entry, context),
-    )}
-    ${hasText ? html`<div class="dnb-section-end">${context.copyNode(section)}</div>` : nothing}
+  const isUser = section.role === "user";
+  const entries = isUser
+    ? html`${section.entries.filter(({ kind }) => kind !== "image").map((entry) => userEntry(entry, context))}
+        ${pictures(section, context)}`
+    : repeat(
+        section.entries,
+        ({ key }) => key,
+        (entry) => entryTemplate(entry, context),
+      );
+  return html`<div class=${isUser ? "dnb-section dnb-user" : "dnb-section"} data-role=${section.role}
+    ?data-past=${state.isPast}>
+    ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
+    ${entries}
+    ${state.isStopped ? html`<div class="dnb-stopped"><span .innerHTML=${icons.slash}></span>Stopped</div>` : nothing}
+    ${section.role === "system" ? nothing : sectionEnd(section, state, context)}
   </div>`;
 }
 
@@ -54,9 +74,30 @@ function pictures(section: Section, context: EntryContext): TemplateResult | typ
   </div>`;
 }
 
+/** What can be done with a whole section: copy it, and ask what it took. */
+function sectionEnd(section: Section, state: SectionState, context: EntryContext): TemplateResult {
+  const name = `${section.key}.facts`;
+  const isOpen = context.folds.get(name) === true && context.ask !== null;
+  const hasText = section.entries.some(({ kind }) => kind === "text");
+  const toggle = () => {
+    if (!isOpen) context.ask?.(section);
+    context.folds.set(name, !isOpen);
+  };
+  return html`<div class="dnb-section-end" ?data-open=${isOpen}>
+      ${hasText ? context.copyNode(section) : nothing}
+      ${
+        context.ask === null
+          ? nothing
+          : html`<button type="button" class="dnb-copy dnb-details" aria-label="Details" title="Details"
+              aria-expanded=${isOpen} @click=${toggle} .innerHTML=${icons.info}></button>`
+      }
+    </div>
+    ${isOpen ? factsPanel(state.facts) : nothing}`;
+}
+
 function userEntry(entry: Entry, context: EntryContext): TemplateResult {
-  if (entry.kind === "text") return html`<div class="dnb-bubble">${entry.text}</div>`;
-  return entryTemplate(entry, context);
+  if (entry.kind !== "text") return entryTemplate(entry, context);
+  return html`<div class="dnb-bubble" dir="auto">${foldedText(entry.text, `${entry.key}.text`, context.folds)}</div>`;
 }
 
 function entryTemplate(entry: Entry, context: EntryContext): TemplateResult {
@@ -102,25 +143,26 @@ function thinking(
   </details>`;
 }
 
-function errorItem(
-  message: string,
-  code: string | null,
-  again: (() => void) | null,
-): TemplateResult {
+function errorItem(message: string, code: string | null, again: Again | null): TemplateResult {
   const what = advice(code);
   return html`<div class="dnb-error">
     <span class="dnb-error-icon" .innerHTML=${icons.alert}></span>
     <div class="dnb-error-text">
-      <div class="dnb-error-message">${message}${
-        code === null ? nothing : html` <span class="dnb-error-code">${code}</span>`
+      <div class="dnb-error-message">${short(message, 2_000)}${
+        code === null ? nothing : html` <span class="dnb-error-code">${short(code, 40)}</span>`
       }</div>
       ${what === null ? nothing : html`<div class="dnb-error-advice">${what}</div>`}
       ${
         again === null
           ? nothing
-          : html`<button type="button" class="dnb-quiet dnb-again" @click=${again}>
-              Put the message back into the composer
-            </button>`
+          : html`<div class="dnb-agains">
+              ${
+                again.send === null
+                  ? nothing
+                  : html`<button type="button" class="dnb-quiet dnb-again" @click=${again.send}>Try again</button>`
+              }
+              <button type="button" class="dnb-quiet" @click=${again.edit}>Edit the message</button>
+            </div>`
       }
     </div>
   </div>`;

@@ -11,6 +11,18 @@ export interface Folds {
   set(name: string, isOpen: boolean): void;
 }
 
+/** Return text as it was written; a long one, a file for instance, with a button for the rest. */
+export function foldedText(text: string, name: string, folds: Folds): unknown {
+  const [characters, lines] = [6_000, 80];
+  const isLong = text.length > characters + 500 || text.split("\n", lines + 6).length > lines + 5;
+  if (!isLong) return text;
+  const isOpen = folds.get(name) ?? false;
+  const shown = isOpen ? text : text.split("\n", lines).join("\n").slice(0, characters);
+  return html`${shown}${isOpen ? nothing : "…"}
+    <button type="button" class="dnb-quiet dnb-more" aria-expanded=${isOpen}
+      @click=${() => folds.set(name, !isOpen)}>${isOpen ? "Show less" : `Show all (${size(text)})`}</button>`;
+}
+
 /** Return `text` as preformatted lines under `label`; a long one with a button for the rest. */
 export function folded(text: string, name: string, label: string, folds: Folds): TemplateResult {
   const lines = text.split("\n");

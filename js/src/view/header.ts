@@ -3,6 +3,7 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { ChatState, ChatStore } from "../chat-state";
 import { icons } from "./icons";
 import { SettingsPanel } from "./settings-panel";
+import { short } from "./words";
 
 /** The header of one view. */
 export class HeaderView {
@@ -35,15 +36,15 @@ export class HeaderView {
       <span class="dnb-state">${isOn ? STATUS_WORDS[status] : ""}</span>
       ${this.#refusal === null ? nothing : html`<span class="dnb-refused" role="alert">${this.#refusal}</span>`}
       <button type="button" class="dnb-model" ?disabled=${!isOn} aria-expanded=${this.#panel.isOpen}
-        title=${isOn ? `${model}: choose a model and its parameters` : model}
+        title=${isOn ? `${short(model)}: choose a model and its parameters` : short(model)}
         @click=${() => this.#panel.toggle()}>
-        <span class="dnb-model-name">${model}</span>
+        <span class="dnb-model-name">${short(model)}</span>
         ${isOn ? html`<span class="dnb-model-icon" .innerHTML=${icons.sliders}></span>` : nothing}
       </button>`;
   }
 
   #title({ title }: ChatState, isOn: boolean): TemplateResult {
-    const shown = title || "Chat";
+    const shown = short(title) || "Chat";
     if (!isOn) return html`<span class="dnb-title">${shown}</span>`;
     if (this.#isRenaming) {
       return html`<input class="dnb-title-input" aria-label="Title of the conversation"

@@ -125,7 +125,7 @@ describe("a turn as it comes", () => {
     expect(page.find(".dnb-tool-result pre").textContent).toBe(content);
   });
 
-  it("shows an error with what to do, and puts the prompt back on request", async () => {
+  it("shows an error with what to do, and sends or hands back the prompt on request", async () => {
     page = await ChatPage.running("my question");
     page.kernel.events({ type: "error", message: "Too many requests.", code: "429" });
     page.kernel.events({ type: "done", reason: "error" }, { type: "turn-sealed" });
@@ -133,9 +133,14 @@ describe("a turn as it comes", () => {
     await page.frame();
     expect(page.find(".dnb-error-message").textContent).toBe("Too many requests. 429");
     expect(page.find(".dnb-error-advice").textContent).toMatch(/wait a little/);
-    page.find(".dnb-again").click();
+    page.find(".dnb-agains button:not(.dnb-again)").click();
     await page.frame();
     expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("my question");
+    page.type("something else");
+    page.find(".dnb-again").click();
+    await page.frame();
+    expect(page.kernel.act("send").text).toBe("my question");
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("something else");
   });
 
   it("announces a retry until the next sign of life", async () => {

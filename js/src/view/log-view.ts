@@ -5,16 +5,17 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import type { ChatState, ChatStore, PendingText } from "../chat-state";
+import type { ChatState, ChatStore } from "../chat-state";
 import { selectChunks } from "../transcript/selectors";
+import { NO_TOOLS } from "../transcript/working";
+import { activity, empty, pendingBubble, RetryCountdown } from "./activity";
 import { copyButton } from "./copy";
-import { type EntryContext, messageImage, sectionTemplate } from "./entries";
+import { type Again, type EntryContext, messageImage, sectionTemplate } from "./entries";
 import type { Folds } from "./folded";
 import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
 import { formulaSetter } from "./markdown/set-formula";
 import { type Entry, type Section, selectSections } from "./sections";
-import { delay } from "./words";
 
 /** The scrolling part of one view. */
 export class LogView {
@@ -26,6 +27,7 @@ export class LogView {
   readonly #images = new Map<number, HTMLElement>();
   readonly #copies = new Map<number, HTMLElement>();
   readonly #openFolds = new Map<string, boolean>();
+  readonly #countdown: RetryCountdown;
   #foldsChanged = 0;
   #sections: readonly Section[] = [];
   #drawn: readonly unknown[] = [];
@@ -34,6 +36,7 @@ export class LogView {
   constructor(store: ChatStore, redraw: () => void) {
     this.#store = store;
     this.#redraw = redraw;
+    this.#countdown = new RetryCountdown(redraw);
     this.#formulas = formulaSetter(store.formulas);
     this.element.className = "dnb-log-content";
   }
@@ -45,7 +48,8 @@ export class LogView {
     const structure = [
       ...[transcript.committed, transcript.provisional, accumulating?.kind, extensions],
       ...[transcript.generating, transcript.providerRetry, state.pending, state.connection],
-      ...[state.isLoadingOlder, state.status, this.#foldsChanged],
+      ...[state.isLoadingOlder, state.status, state.facts, state.stops, this.#foldsChanged],
+      this.#countdown.seconds(transcript.providerRetry),
     ];
     if (structure.every((part, index) => part === this.#drawn[index])) {
       const last = this.#sections.at(-1)?.entries.at(-1);
@@ -63,6 +67,7 @@ export class LogView {
       chunks: [...selectChunks(transcript)],
       settled: (stepId, toolCallId) => extensions.settledTools.get(stepId, toolCallId),
       isGenerating: transcript.generating && isLive,
+      working: isLive ? extensions.workingTools : NO_TOOLS,
     });
     this.#forget();
     const anchor = this.#anchor(state);
@@ -81,20 +86,30 @@ export class LogView {
         ({ key }) => key,
         (section, index) => {
           const again = isIdle && index === last ? this.#again() : null;
+          const isPast = index < last - 1;
+          const facts = state.facts.get(section.key);
+          const isStopped = wasStopped(section, state.stops);
           return guard(
-            [...identity(section), index < last - 1, again !== null, this.#foldsOf(section)],
-            () => sectionTemplate(section, index < last - 1, this.#context(again)),
+            [
+              ...[...identity(section), isPast, again !== null, this.#foldsOf(section)],
+              ...[facts, isStopped, isLive],
+            ],
+            () => {
+              const about = isLive ? { facts, isStopped } : { facts: null, isStopped };
+              return sectionTemplate(section, { isPast, ...about }, this.#context(again, isLive));
+            },
           );
         },
       )}
       ${state.pending.filter(({ type }) => type === "send").map(pendingBubble)}
-      ${isLive ? activity(state, this.#sections) : nothing}`;
+      ${isLive ? activity(state, this.#sections, this.#countdown) : nothing}`;
   }
 
-  #context(again: (() => void) | null): EntryContext {
+  #context(again: Again | null, isLive: boolean): EntryContext {
     return {
       folds: this.#folds,
       again,
+      ask: isLive ? ({ key, last }) => this.#store.about(key, last) : null,
       textNode: (key, text, isStreaming) => {
         const view = this.#texts.get(key) ?? new MarkdownView(this.#formulas);
         this.#texts.set(key, view);
@@ -102,8 +117,10 @@ export class LogView {
         return view.element;
       },
       imageNode: (key, url) => kept(this.#images, key, () => messageImage(url, this.#store.images)),
-      copyNode: ({ key }) =>
-        kept(this.#copies, key, () => copyButton("Copy answer", () => this.#answerText(key))),
+      copyNode: ({ key, role }) => {
+        const label = role === "user" ? "Copy message" : "Copy answer";
+        return kept(this.#copies, key, () => copyButton(label, () => this.#answerText(key)));
+      },
     };
   }
 
@@ -133,14 +150,17 @@ export class LogView {
     return texts.map((entry) => (entry.kind === "text" ? entry.text : "")).join("\n\n");
   }
 
-  /** Return what puts the last prompt back into the composer, if the log ends with an error. */
-  #again(): (() => void) | null {
+  /** Return what can be done with the last prompt, if the log ends with an error. */
+  #again(): Again | null {
     if (this.#sections.at(-1)?.entries.at(-1)?.kind !== "error") return null;
-    const prompt = this.#sections
-      .filter(({ role }) => role === "user")
-      .at(-1)
-      ?.entries.find(({ kind }) => kind === "text");
-    return prompt?.kind === "text" ? () => this.#store.edit(prompt.text) : null;
+    const prompt = this.#sections.filter(({ role }) => role === "user").at(-1)?.entries;
+    const text = prompt?.find((entry) => entry.kind === "text");
+    if (text?.kind !== "text") return null;
+    return {
+      // Its images cannot be sent again from here.
+      send: prompt?.length === 1 ? () => this.#store.send(text.text) : null,
+      edit: () => this.#store.edit(text.text),
+    };
   }
 
   #earlier(state: ChatState): TemplateResult | typeof nothing {
@@ -193,6 +213,10 @@ function kept(nodes: Map<number, HTMLElement>, key: number, make: () => HTMLElem
   return node;
 }
 
+function wasStopped({ key, last }: Section, stops: ReadonlySet<number>): boolean {
+  return [...stops].some((place) => place >= key && place <= last);
+}
+
 /** Return everything that a section's drawing depends on, compared part by part. */
 function identity(section: Section): unknown[] {
   return section.entries.flatMap((entry): unknown[] => {
@@ -201,7 +225,11 @@ function identity(section: Section): unknown[] {
       case "thinking":
         return [entry.key, entry.text, entry.isStreaming];
       case "tools":
-        return entry.tools.flatMap((tool) => [tool.call, tool.result, tool.state, tool.durationMs]);
+        // A call that is being written is made anew for each drawing: its id says which it is.
+        return entry.tools.flatMap((tool) => [
+          ...[tool.input === null ? tool.call : tool.call.toolCallId, tool.result, tool.state],
+          ...[tool.durationMs, tool.input, tool.output],
+        ]);
       case "error":
         return [entry.key, entry.message];
       case "note":
@@ -213,37 +241,4 @@ function identity(section: Section): unknown[] {
         return [];
     }
   });
-}
-
-function pendingBubble({ text }: PendingText): TemplateResult {
-  return html`<div class="dnb-section dnb-user dnb-pending">
-    <div class="dnb-bubble">${text}</div>
-    <div class="dnb-bubble-label">sending</div>
-  </div>`;
-}
-
-function empty(state: ChatState): TemplateResult {
-  if (state.connection === "waiting") return html`<div class="dnb-empty" aria-busy="true"></div>`;
-  return html`<div class="dnb-empty">
-    <div class="dnb-empty-title">Nothing here yet</div>
-    <div>Write below, or call <code>chat.send("…")</code> in a cell.</div>
-  </div>`;
-}
-
-/** Return what tells that work goes on while no text, thinking or tool shows it. */
-function activity(state: ChatState, sections: readonly Section[]): TemplateResult | typeof nothing {
-  const { generating, accumulating, providerRetry } = state.live.transcript;
-  if (providerRetry) {
-    const code = providerRetry.code === undefined ? "" : ` (${providerRetry.code})`;
-    return html`<div class="dnb-retry" data-attempt=${providerRetry.attempt}>
-      <span class="dnb-spinner" aria-hidden="true"></span>
-      <span><strong>Retry #${providerRetry.attempt + 1} in ${delay(providerRetry.delayMs)}</strong>${" "}
-      ${providerRetry.message}${code}</span>
-    </div>`;
-  }
-  const last = sections.at(-1)?.entries.at(-1);
-  const isToolRunning =
-    last?.kind === "tools" && last.tools.some(({ state }) => state === "running");
-  if (!generating || accumulating || isToolRunning) return nothing;
-  return html`<div class="dnb-activity" aria-hidden="true"><span></span><span></span><span></span></div>`;
 }

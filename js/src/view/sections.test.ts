@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RenderedChunk } from "../transcript/selectors";
+import { NO_TOOLS } from "../transcript/working";
 import type { Chunk, Role, SettledTool } from "../wire/types";
 import { type Entry, type LogSource, type Section, selectSections } from "./sections";
 
@@ -29,7 +30,13 @@ const result = (id: string, content: string, isError = false, seq: number | null
   );
 
 function sections(chunks: RenderedChunk[], more: Partial<LogSource> = {}): Section[] {
-  return selectSections({ chunks, settled: () => undefined, isGenerating: false, ...more });
+  return selectSections({
+    chunks,
+    settled: () => undefined,
+    isGenerating: false,
+    working: NO_TOOLS,
+    ...more,
+  });
 }
 
 function tools(entry: Entry | undefined) {
@@ -147,7 +154,12 @@ describe("selectSections", () => {
     const image = (seq: number) => chunk("user", { type: "image", url: "images/a" }, seq);
     const thought = chunk("assistant", { type: "thinking", text: "" }, 4);
     const chunks = [say("user", "a", 1), image(2), image(3), thought, say("assistant", "b", 5)];
-    const sections = selectSections({ chunks, settled: () => undefined, isGenerating: false });
+    const sections = selectSections({
+      chunks,
+      settled: () => undefined,
+      isGenerating: false,
+      working: NO_TOOLS,
+    });
     const kinds = sections.map(({ entries }) => entries.map(({ kind }) => kind));
     expect(kinds).toEqual([["text", "image", "image"], ["text"]]);
   });

@@ -4,15 +4,20 @@
  * the same key before and after it is stored, so its nodes stay.
  */
 import type { RenderedChunk } from "../transcript/selectors";
+import type { WorkingTools } from "../transcript/working";
 import type { SettledTool, ToolCallChunk, ToolResultChunk } from "../wire/types";
 
-export type ToolState = "running" | "done" | "error" | "aborted";
+export type ToolState = "writing" | "running" | "done" | "error" | "aborted";
 
 export interface ToolView {
   readonly call: ToolCallChunk;
   readonly result: ToolResultChunk | null;
   readonly state: ToolState;
   readonly durationMs: number | null;
+  /** The arguments so far, of a call that is still being written. */
+  readonly input: string | null;
+  /** The newest of what it wrote, while it runs. */
+  readonly output: string;
 }
 
 export type Entry =
@@ -35,6 +40,8 @@ export type Entry =
 export interface Section {
   readonly role: "user" | "assistant" | "system";
   readonly key: number;
+  /** The place of its last chunk. */
+  readonly last: number;
   readonly isSteering: boolean;
   readonly entries: readonly Entry[];
 }
@@ -44,6 +51,8 @@ export interface LogSource {
   readonly chunks: readonly RenderedChunk[];
   readonly settled: (stepId: string, toolCallId: string) => SettledTool | undefined;
   readonly isGenerating: boolean;
+  /** The calls at work, by their ids. */
+  readonly working: WorkingTools;
 }
 
 // The engine's words for a call that was ended by a stop, and history's for one that was cut off.
@@ -51,15 +60,18 @@ const ABORTED = /^(Aborted$|interrupted: )/;
 
 /** Return the sections of a log. */
 export function selectSections(source: LogSource): Section[] {
-  const sections: Section[] = [];
-  const results = pairResults(source.chunks);
+  const sections: (Section & { last: number })[] = [];
+  const chunks = [...source.chunks, ...written(source)];
+  const results = pairResults(chunks);
   const paired = new Set(results.values());
-  const lastUser = source.chunks.map(({ role }) => role).lastIndexOf("user");
+  const lastUser = chunks.map(({ role }) => role).lastIndexOf("user");
   let entries: Entry[] = [];
   let previous: RenderedChunk | undefined;
-  for (const [index, rendered, key] of withKeys(source.chunks)) {
+  for (const [index, rendered, key] of withKeys(chunks)) {
     const { chunk } = rendered;
+    const section = sections.at(-1);
     if (chunk.type === "tool-result" && paired.has(chunk)) {
+      if (section) section.last = key;
       previous = rendered;
       continue;
     }
@@ -71,8 +83,8 @@ export function selectSections(source: LogSource): Section[] {
     if (sections.at(-1)?.role !== role || isOwn) {
       entries = [];
       const isSteering = role === "user" && previous !== undefined && isToolBoundary(previous);
-      sections.push({ role, key, isSteering, entries });
-    }
+      sections.push({ role, key, last: key, isSteering, entries });
+    } else if (section) section.last = key;
     previous = rendered;
     if (chunk.type === "tool-call") {
       const tool = toolView(chunk, results.get(chunk), source, index > lastUser);
@@ -84,6 +96,16 @@ export function selectSections(source: LogSource): Section[] {
     } else entries.push(entryOf(rendered, key));
   }
   return sections;
+}
+
+/** Return the calls that are still being written as the chunks that they will be. */
+function written({ working }: LogSource): RenderedChunk[] {
+  return [...working.values()]
+    .filter(({ input }) => input !== "")
+    .map(({ toolCallId, toolName, stepId }) => ({
+      ...{ seq: null, role: "assistant", provisional: true, streaming: true },
+      chunk: { type: "tool-call", toolCallId, toolName, stepId, input: null },
+    }));
 }
 
 /** Pair each call with the first result of its id that follows it and is not taken. */
@@ -127,13 +149,20 @@ function toolView(
   source: LogSource,
   isLastTurn: boolean,
 ): ToolView {
+  const working = result === undefined ? source.working.get(call.toolCallId) : undefined;
+  if (working && working.input !== "") {
+    const parts = { result: null, durationMs: null, input: working.input, output: "" };
+    return { call, state: "writing", ...parts };
+  }
   const settled = call.stepId ? source.settled(call.stepId, call.toolCallId) : undefined;
   const isError = result?.isError ?? settled?.isError;
   let state: ToolState = "done";
   if (result?.isError && ABORTED.test(result.content)) state = "aborted";
   else if (isError) state = "error";
   else if (isError === undefined) state = source.isGenerating && isLastTurn ? "running" : "aborted";
-  return { call, result: result ?? null, state, durationMs: settled?.durationMs ?? null };
+  const output = state === "running" ? (working?.output ?? "") : "";
+  const durationMs = settled?.durationMs ?? null;
+  return { call, result: result ?? null, state, durationMs, input: null, output };
 }
 
 function entryOf({ chunk, streaming }: RenderedChunk, key: number): Entry {

@@ -1,10 +1,16 @@
 /** Numbers and values as short words for people. */
 
 const COUNT = new Intl.NumberFormat("en");
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /** Return a count with its thousands apart. */
 export function count(value: number): string {
   return COUNT.format(value);
+}
+
+/** Return a count in few signs: 812, 3.4k, 128k, 1.2M. */
+export function compact(value: number): string {
+  return COMPACT.format(value).toLowerCase().replace("m", "M");
 }
 
 /** Return "1 line", "2 lines". */

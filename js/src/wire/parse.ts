@@ -11,6 +11,7 @@ import type {
   KernelMessage,
   LibraryViewMessage,
   LiveEvent,
+  Meter,
   QueuedText,
   SnapshotMessage,
   StoredChunk,
@@ -52,5 +53,6 @@ export const parseSnapshotMessage = parserOf<SnapshotMessage>("SnapshotMessage")
 export const parseAnswerSettings = parserOf<AnswerSettings>("AnswerSettings");
 export const parseQueuedText = parserOf<QueuedText>("QueuedText");
 export const parseUsage = parserOf<Usage>("Usage");
+export const parseMeter = parserOf<Meter>("Meter");
 export const parseKernelMessage = parserOf<KernelMessage>("KernelMessage");
 export const parseLibraryViewMessage = parserOf<LibraryViewMessage>("LibraryViewMessage");

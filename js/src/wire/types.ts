@@ -9,6 +9,13 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json };
 
+/** The person wants to know about the chunks `first_seq` … `last_seq`. */
+export interface AboutMessage {
+  readonly type: "about";
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
 /** The text or thinking that is still growing. */
 export interface AccumulatingChunk {
   readonly kind: "text" | "thinking";
@@ -43,6 +50,20 @@ export type AgentEvent =
   | StepCompleteEvent
   | SteeringEvent
   | ProviderRetryEvent;
+
+/** What is known of the steps that made some chunks; `at_ms` is Unix time. */
+export interface AnswerFacts {
+  readonly atMs?: number;
+  readonly model?: string;
+  readonly steps: number;
+  readonly usage?: Usage;
+  readonly reasoningTokens?: number;
+  readonly isLowerBound: boolean;
+  readonly costUsd?: number;
+  readonly ttftMs?: number;
+  readonly tokensPerSecond?: number;
+  readonly generatedMs?: number;
+}
 
 /** What the next answers are asked for with; null is the API's own choice. */
 export interface AnswerSettings {
@@ -294,8 +315,17 @@ export type ExtensionEvent =
   | ChunksCommittedEvent
   | PromptImagesEvent
   | ChunkDetailEvent
+  | ToolInputDeltaEvent
   | ToolSettledEvent
   | TurnRefusedEvent;
+
+/** The answer to `about`; `facts` is absent where nothing is stored. */
+export interface FactsMessage {
+  readonly type: "facts";
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly facts?: AnswerFacts;
+}
 
 /** A view needs a part of the front end that is loaded on first use. */
 export interface FetchMessage {
@@ -353,7 +383,8 @@ export type KernelMessage =
   | ConfigureMessage
   | OlderMessage
   | WantImageMessage
-  | FetchMessage;
+  | FetchMessage
+  | AboutMessage;
 
 export type LibraryKernelMessage = ListConversationsMessage | OpenConversationMessage | CloseConversationMessage;
 
@@ -412,12 +443,21 @@ export type LiveEvent =
   | ChunksCommittedEvent
   | PromptImagesEvent
   | ChunkDetailEvent
+  | ToolInputDeltaEvent
   | ToolSettledEvent
   | TurnRefusedEvent;
 
 /** The payload of the message queue's surface; without messages nothing waits. */
 export interface MessageQueue {
   readonly messages: readonly QueuedMessage[];
+}
+
+/** How full the context is, and what the newest turn and the whole conversation cost. */
+export interface Meter {
+  readonly contextSize?: number;
+  readonly contextWindow?: number;
+  readonly turnCostUsd?: number;
+  readonly costUsd?: number;
 }
 
 /** A number; invoking it sends the new one. */
@@ -613,6 +653,7 @@ export interface SnapshotMessage {
   readonly next: number;
   readonly transcript: TranscriptSnapshot;
   readonly settledTools: readonly SettledTool[];
+  readonly workingTools?: readonly WorkingTool[];
   readonly images?: readonly SavedImage[];
 }
 
@@ -801,6 +842,21 @@ export interface ToolCallEvent {
   readonly stepId?: string;
 }
 
+/**
+ * More of the arguments of a call that the model is still writing; JSON that has no end yet.
+ *
+ * Its `tool-call` follows with the whole of it, unless the answer breaks off.
+ */
+export interface ToolInputDeltaEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.tool-input-delta";
+  readonly stepId: string;
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly delta: string;
+}
+
 /** Output of a tool that still runs. */
 export interface ToolOutputEvent {
   readonly conversationId: string;
@@ -964,12 +1020,22 @@ export type ViewMessage =
   | SnapshotMessage
   | ImageMessage
   | ReplyMessage
-  | FileMessage;
+  | FileMessage
+  | FactsMessage;
 
 /** A view shows a chunk whose `url` names a stored image. */
 export interface WantImageMessage {
   readonly type: "want-image";
   readonly url: string;
+}
+
+/** A call that is being written, or that runs: its arguments so far, its newest output. */
+export interface WorkingTool {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly stepId: string;
+  readonly input: string;
+  readonly output: string;
 }
 
 export type WsClientMessage =

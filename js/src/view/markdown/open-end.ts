@@ -10,7 +10,7 @@ const FENCE = /^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*(`{3,}|~{3,})([^\n]*)$/;
 const PREFIX = /^(?:[ \t>]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))*/;
 /** The beginnings of blocks, which mean nothing yet. */
 const UNDECIDED =
-  /^(?:[-+=*_#~`]+[-*_= ]*|\d{1,9}[.)]?|\[[ xX]?\]?[ ]*|(?:`{3,}|~{3,}).*|\$\$?|\\\[?)?$/;
+  /^(?:[-+=*_#~`][-+=*_#~` ]*|\d{1,9}[.)]?|\[[ xX]?\]?[ ]*|(?:`{3,}|~{3,}).*|\$\$?|\\\[?)?$/;
 /** The line below a table's head, as far as it has come. */
 const TABLE_RULE = /^[|:\- \t]*$/;
 const LONGEST_HEAD = 400;
@@ -26,6 +26,7 @@ export function decidedLines(source: string): string {
     return /^[ \t>]*[`~]+[ \t]*$/.test(last) ? source.slice(0, lastBreak + 1) : source;
   }
   const rest = last.replace(PREFIX, "");
+  if (rest.length > LONGEST_HEAD) return source;
   const [before, beforeThat] = linesBefore(source, lastBreak);
   const isHead = mayBeTableHead(before) && !mayBeTableHead(beforeThat);
   if (isHead && TABLE_RULE.test(rest)) {
