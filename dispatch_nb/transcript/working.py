@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..wire.extensions import LiveEvent
@@ -36,7 +35,7 @@ class Working(NamedTuple):
 
 
 WorkingTools = Mapping[str, Working]
-NO_TOOLS: WorkingTools = MappingProxyType({})
+NO_TOOLS: WorkingTools = {}
 
 
 def fold_working(tools: WorkingTools, event: LiveEvent) -> WorkingTools:
