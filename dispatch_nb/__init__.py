@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from . import prices
+from .costs.reprice import reprice
 from .engine.contracts import DispatchPolicy, ToolContext, ToolOutcome
 from .errors import DispatchError
 from .framed import Frames
@@ -29,6 +30,7 @@ __all__ = [
     "function_tool",
     "models",
     "prices",
+    "reprice",
 ]
 
 __version__ = version("dispatch_nb")

@@ -23,12 +23,14 @@ from .conversation.local import LocalConversation
 from .conversation.output import output_form
 from .conversation.request import TurnRequest
 from .conversation.turn_settings import ResolvedModel, TurnSettings
+from .costs.step import pricing
 from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
 from .engine.retry import BackoffRetry
 from .errors import ModelError, SettingError, ToolError, UnknownConversationError
 from .keys import as_key, hidden
 from .loop import turn_loop
 from .providers.anthropic import AnthropicProvider
+from .providers.connected import ConnectedProvider
 from .providers.endpoints import ENDPOINTS
 from .providers.ollama import OllamaProvider
 from .providers.openai import OpenAIProvider
@@ -314,7 +316,15 @@ def _prepare(settings: Settings, row: ConversationRow | None) -> _Prepared:
         retry=settings.retry or BackoffRetry(),
         max_steps=MAX_STEPS if settings.max_steps is None else settings.max_steps,
     )
-    return _Prepared(name, system, lambda: ResolvedModel(name, resolve(), options), turn)
+    return _Prepared(name, system, lambda: _resolved(name, resolve(), options), turn)
+
+
+def _resolved(name: str, provider: Provider, options: ProviderOptions) -> ResolvedModel:
+    if isinstance(provider, ConnectedProvider):
+        price = pricing(provider.server_address, provider.model)
+    else:
+        price = pricing(None, None)
+    return ResolvedModel(name, provider, options, price)
 
 
 def _kept(

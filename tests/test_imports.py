@@ -31,8 +31,11 @@ ARROWS: dict[str, set[str]] = {
     # Reads a store, a conversation or a turn as frames, and imports pandas only then.
     "framed": {"frames", "transcript"},
     "settings": {"engine.contracts", "keys", "wire.conversation"},
+    # Prices steps for `compose`, and stored ones for the person.
+    "costs": {"framed", "frames", "prices", "store"},
     "compose": {
         "conversation",
+        "costs.step",
         "engine",
         "keys",
         "loop",
@@ -59,6 +62,7 @@ ARROWS: dict[str, set[str]] = {
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
     "__init__": {
         "catalog",
+        "costs",
         "engine.contracts",
         "framed",
         "library",
@@ -91,7 +95,7 @@ HOMES: dict[str, set[str]] = {
     "genai_prices": {"prices"},
     "httpx": {"providers"},
     "numpy": {"frames"},
-    "pandas": {"catalog", "frames", "framed", "library", "widget", "cli"},
+    "pandas": {"catalog", "costs", "frames", "framed", "library", "widget", "cli"},
     "sqlalchemy": {"frames", "store"},
     "traitlets": {"widget"},
 }

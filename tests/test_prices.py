@@ -94,6 +94,7 @@ def test_the_kinds_of_tokens_add_up_and_include_each_other_once():
         reasoning_usd=Decimal(2),
         request_usd=Decimal(0),
         price_ref="own: input 4, output 10, cache_read 1, cache_write 5",
+        cache_saved_usd=Decimal("1.7"),
     )
     assert cost.usd == Decimal("7.3")
 

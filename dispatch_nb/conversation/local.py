@@ -264,6 +264,7 @@ class LocalConversation(WatchedConversation):
                 model_name=model.name,
                 provider=model.provider,
                 options=request.over(model.options),
+                price=model.price,
                 settings=self._settings,
                 signal=active.signal,
                 queue=self.queue,

@@ -22,7 +22,7 @@ from ..engine.contracts import (
 )
 from ..engine.run_turn import run_turn
 from ..errors import StoreError
-from ..store.rows import ImageRow, TurnRow
+from ..store.rows import ImageRow, StepRow, TurnRow
 from ..transcript.state import TranscriptState
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, TextChunk
@@ -60,6 +60,7 @@ class TurnRun:
     model_name: str
     provider: Provider
     options: ProviderOptions
+    price: Callable[[StepRow], StepRow]
     settings: TurnSettings
     signal: AbortSignal
     queue: TextQueue
@@ -167,6 +168,8 @@ class TurnRun:
         step_id = self._recorder.step_id
         sides = self._recorder.take_sides(_count_chunks(messages))
         row, calls = self._recorder.take_step(messages, aborted=self.signal.aborted)
+        # On a thread: the first price of a process loads the table.
+        row = await asyncio.to_thread(self.price, row)
         await self.journal.commit_chunks(
             messages, turn_id=self.turn_id, step_id=step_id, sides=sides, tool_calls=calls, step=row
         )

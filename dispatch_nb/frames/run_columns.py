@@ -30,6 +30,8 @@ _STEP_SUMS = """
         SUM(cache_write_tokens) AS cache_write_tokens,
         SUM(reasoning_tokens) AS reasoning_tokens,
         SUM(CAST(cost_usd AS DOUBLE PRECISION)) AS cost_usd,
+        SUM(cache_saved_usd) AS cache_saved_usd,
+        SUM(CASE WHEN cost_usd IS NULL THEN 1 ELSE 0 END) AS unpriced_step_count,
         CASE WHEN MIN(usage_source) = MAX(usage_source) THEN MIN(usage_source) END
             AS usage_source,
         MAX(CASE WHEN is_lower_bound OR input_tokens IS NULL THEN 1 ELSE 0 END) AS has_open_step
@@ -44,7 +46,9 @@ _TURN_TOKENS = f"""
         SUM(COALESCE(used.cache_read_tokens, turns.cache_read_tokens)) AS cache_read_tokens,
         SUM(COALESCE(used.cache_write_tokens, turns.cache_write_tokens)) AS cache_write_tokens,
         SUM(COALESCE(used.reasoning_tokens, turns.reasoning_tokens)) AS reasoning_tokens,
-        SUM(COALESCE(used.cost_usd, CAST(turns.cost_usd AS DOUBLE PRECISION))) AS cost_usd
+        SUM(COALESCE(used.cost_usd, CAST(turns.cost_usd AS DOUBLE PRECISION))) AS cost_usd,
+        SUM(used.cache_saved_usd) AS cache_saved_usd,
+        SUM(COALESCE(used.unpriced_step_count, 0)) AS unpriced_step_count
     FROM turns LEFT JOIN ({_STEP_SUMS}) used ON used.of_turn = turns.turn_id
     WHERE {{turns}} GROUP BY turns.conversation_id
 """
@@ -70,6 +74,31 @@ def _tokens(source: str) -> tuple[Column, ...]:
     }
     return tuple(
         Column(name, INTEGER, sums.get(name, own[name]), meaning) for name, meaning in given.items()
+    )
+
+
+_SAVED = (
+    "What the input would have cost more without a cache; below 0 where writing it cost more "
+    "than reading it saved"
+)
+
+
+def _sums(own_cost: str) -> tuple[Column, ...]:
+    """Return what turns and conversations tell of the cost of their steps."""
+    return (
+        Column(
+            "cost_usd",
+            FLOAT,
+            own_cost,
+            "Cost in US dollars of the steps that have a price, `<NA>` where none has",
+        ),
+        Column("cache_saved_usd", FLOAT, "used.cache_saved_usd", _SAVED),
+        Column(
+            "unpriced_step_count",
+            INTEGER,
+            "COALESCE(used.unpriced_step_count, 0)",
+            "Steps whose cost is not known: with any, cost_usd is less than all cost",
+        ),
     )
 
 
@@ -146,7 +175,7 @@ CONVERSATIONS = FrameSpec(
             _MODELS,
         ),
         *_tokens("used.{}"),
-        Column("cost_usd", FLOAT, "used.cost_usd", "Cost of all steps in US dollars"),
+        *_sums("used.cost_usd"),
         Column("last_seq", INTEGER, _LAST_SEQ, "seq of the last chunk, or 0"),
         Column("tags_json", TEXT, "conversations.tags_json", "Tags as JSON"),
     ),
@@ -219,12 +248,7 @@ TURNS = FrameSpec(
         Column("first_seq", INTEGER, "log.first_seq", "seq of its first chunk"),
         Column("last_seq", INTEGER, "log.last_seq", "seq of its last stored chunk"),
         *_tokens("COALESCE(used.{0}, turns.{0})"),
-        Column(
-            "cost_usd",
-            FLOAT,
-            f"COALESCE(used.cost_usd, {_COST.format(table='turns')})",
-            "Cost of its steps in US dollars",
-        ),
+        *_sums(f"COALESCE(used.cost_usd, {_COST.format(table='turns')})"),
         Column(
             "usage_source",
             USAGE_SOURCES,
@@ -308,8 +332,34 @@ STEPS = FrameSpec(
         Column("delta_count", INTEGER, "steps.delta_count", "Deltas that came"),
         Column("chunk_count", INTEGER, "steps.chunk_count", "Chunks they made"),
         *_tokens("steps.{}"),
-        Column("cost_usd", FLOAT, _COST.format(table="steps"), "Cost in US dollars"),
-        Column("price_ref", TEXT, "steps.price_ref", "The price list behind the cost"),
+        Column(
+            "cost_usd",
+            FLOAT,
+            _COST.format(table="steps"),
+            "Cost in US dollars when it ended: input_usd + output_usd, and what a few providers "
+            "ask for the request itself; `<NA>` where it is not known",
+        ),
+        Column("input_usd", FLOAT, "steps.input_usd", "Cost of input_tokens, by their kinds"),
+        Column("cache_read_usd", FLOAT, "steps.cache_read_usd", "Its part for cache_read_tokens"),
+        Column(
+            "cache_write_usd", FLOAT, "steps.cache_write_usd", "Its part for cache_write_tokens"
+        ),
+        Column("output_usd", FLOAT, "steps.output_usd", "Cost of output_tokens"),
+        Column("reasoning_usd", FLOAT, "steps.reasoning_usd", "Its part for reasoning_tokens"),
+        Column("cache_saved_usd", FLOAT, "steps.cache_saved_usd", _SAVED),
+        Column(
+            "price_ref",
+            TEXT,
+            "steps.price_ref",
+            "The price list behind the cost, with its version, or `own: …`; "
+            "where there is no cost, `unknown: ` and why",
+        ),
+        Column(
+            "server_address",
+            TEXT,
+            "steps.server_address",
+            "Origin of the server that was asked, if it is not the provider's own",
+        ),
         Column("usage_source", USAGE_SOURCES, "steps.usage_source", "Who counted the tokens"),
         Column(
             "is_lower_bound",
@@ -340,6 +390,6 @@ USAGE = FrameSpec(
         Column("model", TEXT, None, "The model that answered, else the one asked for"),
         Column("token_type", TOKEN_TYPES, None, "Which tokens"),
         Column("tokens", INTEGER, None, "How many; kinds nobody counted have no row"),
-        Column("cost_usd", FLOAT, None, "Cost in US dollars, where known by kind of token"),
+        Column("cost_usd", FLOAT, None, "What these tokens cost in US dollars, where known"),
     ),
 )

@@ -147,8 +147,12 @@ def usage_frame(
     """
     spec = USAGE if columns is None else USAGE.only(columns)
     counted = [f"{kind}_tokens" for kind in TOKEN_TYPES]
-    steps = steps_frame(store, conversation_id, live=live, scope=scope, columns=[*_USED, *counted])
+    paid = [f"{kind}_usd" for kind in TOKEN_TYPES]
+    steps = steps_frame(
+        store, conversation_id, live=live, scope=scope, columns=[*_USED, *counted, *paid]
+    )
     tokens = pd.concat([steps[name] for name in counted], ignore_index=True)
+    cost = pd.concat([steps[name] for name in paid], ignore_index=True)
     rows = pd.Index(range(len(steps))).repeat(len(TOKEN_TYPES))
     # `tokens` goes kind by kind; a step's kinds are to stand together.
     position = np.arange(len(tokens)).reshape(len(TOKEN_TYPES), len(steps)).T.ravel()
@@ -158,7 +162,7 @@ def usage_frame(
     long = long.reset_index(drop=True).assign(
         token_type=list(TOKEN_TYPES) * len(steps),
         tokens=tokens.take(position).reset_index(drop=True),
-        cost_usd=None,
+        cost_usd=cost.take(position).reset_index(drop=True),
     )
     long = long[long["tokens"].notna()].reset_index(drop=True)
     return build_frame(spec, {str(name): long[name] for name in long.columns})

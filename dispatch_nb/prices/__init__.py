@@ -26,6 +26,7 @@ __all__ = [
     "Rates",
     "cost_of",
     "discount",
+    "is_own",
     "known_models",
     "prices_of",
     "reset",
@@ -170,6 +171,11 @@ def cost_of(
         reasoning_tokens,
     )
     return None if prices is None else sum_up(prices, tokens)
+
+
+def is_own(provider: str, model: str) -> bool:
+    """Return whether a model has a price of one's own."""
+    return (provider, model) in _own
 
 
 def why_unknown(provider: str, model: str, *, base_url: str | None = None) -> str | None:

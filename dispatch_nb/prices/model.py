@@ -17,6 +17,8 @@ class Cost:
 
     `input_usd` is the part of the input that no cache held or took, `request_usd` what a few
     providers ask for the request itself, and `price_ref` the price list behind it all.
+    `cache_saved_usd` is what the input would have cost more without a cache; it is below 0
+    where more was written into the cache than was got out of it.
     """
 
     input_usd: Decimal
@@ -26,6 +28,7 @@ class Cost:
     reasoning_usd: Decimal
     request_usd: Decimal
     price_ref: str
+    cache_saved_usd: Decimal = Decimal(0)
 
     @property
     def usd(self) -> Decimal:
@@ -94,10 +97,12 @@ def sum_up(prices: ModelPrices, tokens: Tokens) -> Cost | None:
     plain = max(0, tokens.input - tokens.cache_read - tokens.cache_write)
     short = max(0, tokens.cache_write - tokens.cache_write_1h)
     spoken = max(0, tokens.output - tokens.reasoning)
+    dearer = (written - read) * short + (hour - read) * tokens.cache_write_1h
     return Cost(
         input_usd=read * plain / _MILLION,
         cache_read_usd=held * tokens.cache_read / _MILLION,
         cache_write_usd=(written * short + hour * tokens.cache_write_1h) / _MILLION,
+        cache_saved_usd=((read - held) * tokens.cache_read - dearer) / _MILLION,
         output_usd=said * spoken / _MILLION,
         reasoning_usd=thought * tokens.reasoning / _MILLION,
         request_usd=rates.request or _NOTHING,

@@ -75,6 +75,11 @@ class ConnectedProvider:
         """The model's name, as the server knows it."""
         return self._model
 
+    @property
+    def server_address(self) -> str | None:
+        """The origin of the server, such as ``http://localhost:8000``; None for its makers' own."""
+        return self._connection.foreign_origin
+
     def __repr__(self) -> str:
         """Return the provider with model and address, without the key."""
         base = self._connection.address.base

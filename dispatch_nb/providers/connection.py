@@ -126,6 +126,13 @@ class Connection:
         return Listing(asked, self._headers(given), self.address.query, self._secrets(given))
 
     @property
+    def foreign_origin(self) -> str | None:
+        """Scheme, host and port, if not the endpoint's own; a path may hold a key."""
+        if _host(self.address.base) == _host(self.endpoint.base_url):
+            return None
+        return "://".join(_host(self.address.base))
+
+    @property
     def _has_key(self) -> bool:
         return self.key is not None or self.address.login is not None
 

@@ -17,7 +17,7 @@ from .event_log import read_open_turns
 from .images import read_images
 from .listing import list_page
 from .queued import read_queued
-from .rows import ConversationRow, EventRow, ImageRow, ListedRow, QueuedRow
+from .rows import ConversationRow, EventRow, ImageRow, ListedRow, QueuedRow, StepRow
 
 __all__ = ["ReadableStore"]
 
@@ -159,6 +159,11 @@ class ReadableStore:
         """Return how full the context is, and what the newest turn and all of them cost."""
         with self.connect() as connection:
             return facts.meter(connection, conversation_id)
+
+    def steps(self) -> list[StepRow]:
+        """Return every step, in the order they were stored."""
+        with self.connect() as connection:
+            return reads.steps(connection)
 
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""

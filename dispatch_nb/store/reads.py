@@ -23,7 +23,7 @@ from ..wire.parse import parse_chunk, parse_history_response, parse_live_event
 from . import schema
 from .event_log import read_event_lines
 from .failures import unknown_conversation
-from .rows import ConversationRow, EventRow
+from .rows import ConversationRow, EventRow, StepRow
 
 __all__ = [
     "conversation",
@@ -32,6 +32,7 @@ __all__ = [
     "history",
     "list_conversations",
     "messages",
+    "steps",
     "turn_metrics",
 ]
 
@@ -139,6 +140,12 @@ def events(
         EventRow(line.n, line.at_us, line.mono_us, parse_live_event(line.event_json))
         for line in lines
     ]
+
+
+def steps(connection: sa.Connection) -> list[StepRow]:
+    """Return every step, in the order they were stored."""
+    rows = connection.execute(sa.select(schema.steps))
+    return [StepRow(**row._mapping) for row in rows]
 
 
 def turn_metrics(connection: sa.Connection, conversation_id: str) -> list[TurnMetrics]:

@@ -126,7 +126,14 @@ class StepRow:
     is_lower_bound: bool = False
     usage_json: str | None = None
     cost_usd: float | None = None
+    input_usd: float | None = None
+    cache_read_usd: float | None = None
+    cache_write_usd: float | None = None
+    output_usd: float | None = None
+    reasoning_usd: float | None = None
+    cache_saved_usd: float | None = None
     price_ref: str | None = None
+    server_address: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None

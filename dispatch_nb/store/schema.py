@@ -25,7 +25,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -136,6 +136,13 @@ steps = sa.Table(
     sa.Column("usage_json", sa.Text),
     sa.Column("cost_usd", sa.Double),
     sa.Column("price_ref", sa.Text),
+    sa.Column("input_usd", sa.Double),
+    sa.Column("cache_read_usd", sa.Double),
+    sa.Column("cache_write_usd", sa.Double),
+    sa.Column("output_usd", sa.Double),
+    sa.Column("reasoning_usd", sa.Double),
+    sa.Column("cache_saved_usd", sa.Double),
+    sa.Column("server_address", _FreeText),
     sa.Column("temperature", sa.Double),
     sa.Column("top_p", sa.Double),
     sa.Column("max_tokens", sa.BigInteger),

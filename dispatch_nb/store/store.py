@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import fields
 from functools import partial
@@ -239,6 +239,10 @@ class Store(ReadableStore):
     def save_step(self, row: StepRow) -> Future[None]:
         """Add a step, or replace all that was known of it."""
         return self._writer.submit(lambda c: writes.save_step(c, row))
+
+    def price_steps(self, prices: Mapping[str, Mapping[str, object]]) -> Future[None]:
+        """Set what steps cost, by their ids: the columns in ``_usd``, and `price_ref`."""
+        return self._writer.submit(lambda c: writes.price_steps(c, prices))
 
     def mark_interrupted(self, conversation_id: str) -> Future[int]:
         """Close turns that still say ``running``; for a caller who knows that none runs.

@@ -6,7 +6,7 @@ raising them in the transaction that writes the rows is what keeps them free of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
@@ -40,6 +40,7 @@ __all__ = [
     "deliver_events",
     "finish_turn",
     "mark_interrupted",
+    "price_steps",
     "save_step",
     "settle_turn",
     "update_conversation",
@@ -241,6 +242,12 @@ def save_step(connection: sa.Connection, row: StepRow) -> None:
     values = asdict(row)
     if _set(connection, _steps, "step_id", row.step_id, values) == 0:
         connection.execute(_insert_step, values)
+
+
+def price_steps(connection: sa.Connection, prices: Mapping[str, Mapping[str, object]]) -> None:
+    """Set the columns about money of steps, by their ids."""
+    for step_id, columns in prices.items():
+        _set(connection, _steps, "step_id", step_id, dict(columns))
 
 
 def mark_interrupted(connection: sa.Connection, conversation_id: str) -> int:
