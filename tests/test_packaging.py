@@ -21,13 +21,19 @@ STATIC_FILES = {
 LOAD_BUNDLE = "from dispatch_nb.widget.assets import load_bundle; load_bundle()"
 
 
-def run(*argv: str | Path, cwd: Path, path: str | None = None) -> str:
+def attempt(
+    *argv: str | Path, cwd: Path, path: str | None = None
+) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PATH": path or os.environ["PATH"], "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     for name in ("DISPATCH_NB_SKIP_BUNDLE", "PYTHONPATH"):
         env.pop(name, None)
-    done = subprocess.run(
+    return subprocess.run(
         [str(word) for word in argv], cwd=cwd, env=env, capture_output=True, text=True, check=False
     )
+
+
+def run(*argv: str | Path, cwd: Path, path: str | None = None) -> str:
+    done = attempt(*argv, cwd=cwd, path=path)
     assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -117,9 +123,7 @@ def test_a_missing_bundle_is_an_error_that_names_the_build_command(
     package = Path(run(installed, "-c", find, cwd=tmp_path).strip()).parent
     assert package.is_relative_to(tmp_path)
     shutil.rmtree(package / "static")
-    done = subprocess.run(
-        [installed, "-c", LOAD_BUNDLE], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = attempt(installed, "-c", LOAD_BUNDLE, cwd=tmp_path)
     assert done.returncode != 0
     assert "BundleMissingError" in done.stderr
     assert "npm run build" in done.stderr
