@@ -16,7 +16,7 @@ from ..engine.contracts import DispatchPolicy, Provider, RetryStrategy, Tool
 from ..engine.usage import add_usage
 from ..errors import WireError
 from ..framed import FrameSource, Part
-from ..keys import as_key, hidden, hidden_headers
+from ..keys import as_key, hidden_headers
 from ..loop import turn_loop
 from ..store.rows import EventRow
 from ..transcript.live import LiveState
@@ -175,7 +175,21 @@ class Chat(FrameSource, anywidget.AnyWidget):
         """Return a line that says which conversation this is and how it stands."""
         return f"<Chat {self.title!r} model={self.model} {self.status}, {self.last_seq} chunks>"
 
-    def send(self, text: str, *, images: Any = (), output: Any = None, **options: Any) -> Turn:
+    def send(
+        self,
+        text: str,
+        *,
+        images: Any = (),
+        output: Any = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        reasoning_effort: ReasoningEffort | None = None,
+        cache: bool | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Turn:
         """Start a turn and return its handle at once.
 
         ``await`` the handle or call its ``result()`` to wait for the end; the turn runs
@@ -188,17 +202,27 @@ class Chat(FrameSource, anywidget.AnyWidget):
         output
             A pydantic model class, or a JSON schema as a dict: the model is asked for an
             answer of this form, and `turn.parsed` gives it.
-        **options
-            For this turn alone: any of temperature, top_p, max_tokens, seed,
-            reasoning_effort, cache, extra_body and extra_headers.
+        temperature, top_p, max_tokens, seed, reasoning_effort, cache, extra_body, extra_headers
+            For this turn alone; None is what the conversation has.
 
         Raises
         ------
         MessageError, ImageError, SettingError, ModelError, TurnActiveError
             The message was not taken; the sentence says why.
         """
-        options = hidden(options)
-        request = turn_request(images, output, **options)
+        extra_headers = hidden_headers(extra_headers)  # first of all, as in `__init__`
+        request = turn_request(
+            images,
+            output,
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+            seed=seed,
+            reasoning_effort=reasoning_effort,
+            cache=cache,
+            extra_body=extra_body,
+            extra_headers=extra_headers,
+        )
         return self._watched(self._conversation.send(text, request))
 
     def configure(self, **choices: Any) -> None:
