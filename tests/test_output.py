@@ -148,6 +148,14 @@ def test_what_the_strict_form_cannot_say_is_asked_for_as_it_is() -> None:
         (RootModel[list[int]], "must describe a JSON object"),
         ({"type": "array"}, "must describe a JSON object"),
         ({"type": {1, 2}}, "cannot be written as JSON"),
+        (
+            {"type": "object", "properties": {"a": {"type": "text"}}},
+            r"answer is not a JSON schema: \$\.properties\.a\.type: 'text' is not valid",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"pattern": "(?<a>x)"}}},
+            r"\$\.properties\.a\.pattern: .* is not a 'regex'",
+        ),
         (Odd, "Odd has no JSON schema"),
     ],
 )
@@ -212,6 +220,67 @@ def test_a_schema_gives_what_the_json_says(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No form was asked for"):
         _ = plain.parsed
     chat.close()
+
+
+PARTS = {
+    "title": "Parts",
+    "type": "object",
+    "properties": {
+        "parts": {"type": "array", "items": {"$ref": "#/$defs/part"}, "maxItems": 2},
+    },
+    "required": ["parts"],
+    "additionalProperties": False,
+    "$defs": {"part": {"type": "object", "properties": {"weight": {"type": "number"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"parts": [{}, {"weight": "heavy"}]}', r"\$\.parts\[1\]\.weight: 'heavy' is not of type"),
+        ("{}", r"\$: 'parts' is a required property"),
+        ('{"parts": [], "more": 1}', r"'more' was unexpected"),
+        (
+            '{"parts": [1, 2, 3, 4, 5, 6, 7]}',
+            r"\$\.parts\[4\]: 5 is not of type 'object'; and more\)",
+        ),
+        ('{"parts": NaN}', r"not a Parts"),
+        ('{"parts": [', r"not a Parts"),
+        (json.dumps({"parts": "x" * 5_000}), r"\$\.parts: 'x{100,250}…\)"),
+    ],
+)
+def test_an_answer_that_is_not_what_its_schema_says_names_the_place(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    chat = send(tmp_path, [[TextDelta(text), Finish("stop")]])
+    turn = chat.send("x", output=PARTS).result(20)
+    with pytest.raises(OutputError, match=said):
+        _ = turn.parsed
+    chat.close()
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"$ref": "https://nowhere.invalid/part.json"}, "points to 'https://nowhere.invalid"),
+        ({"$ref": "#/$defs/none"}, "points to '/\\$defs/none', which is not in it"),
+        ({"$ref": "#/properties/a"}, "leads back to itself"),
+    ],
+)
+def test_a_schema_that_cannot_be_compared_says_so_and_fetches_nothing(
+    part: dict[str, Any], said: str
+) -> None:
+    form = output_form({"type": "object", "properties": {"a": part}})
+    with pytest.raises(OutputError, match=said):
+        form.read('{"a": "y"}', "stop")
+
+
+def test_a_schema_is_read_by_the_draft_that_it_names() -> None:
+    tuples = {"type": "object", "properties": {"a": {"items": [{"type": "string"}]}}}
+    old = output_form({"$schema": "http://json-schema.org/draft-07/schema#", **tuples})
+    assert old.read('{"a": ["x", 1]}', "stop") == {"a": ["x", 1]}
+    with pytest.raises(OutputError, match=r"\$\.a\[0\]"):
+        old.read('{"a": [1]}', "stop")
 
 
 def test_the_embedded_model_answers_in_form_at_once_and_offline(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic_core import from_json
 
 from ..engine.contracts import AnswerSchema
 from ..errors import OutputError, SettingError
+from .schema_check import schema_reader
 from .strict_schema import strict_schema
 
 __all__ = ["OutputForm", "output_form"]
@@ -57,12 +57,13 @@ class OutputForm:
 def output_form(output: Any) -> OutputForm:
     """Return the form that a pydantic model, or a JSON schema, describes.
 
-    A schema's own answers are read as JSON and not compared with it.
+    An answer to a schema is read as JSON and must be what the schema says.
 
     Raises
     ------
     SettingError
-        If it is neither, or describes something other than a JSON object.
+        If it is neither, or describes something other than a JSON object, or if the schema
+        is not written as its draft demands.
     """
     if isinstance(output, Mapping):
         return _from_schema(dict(output))
@@ -92,11 +93,7 @@ def _from_schema(schema: dict[str, Any]) -> OutputForm:
     _check_object(schema, name)
     # A model's defaults fill what is missing; of a bare schema nothing may be made required.
     is_strict = strict_schema(schema) == schema
-    return OutputForm(AnswerSchema(name, schema, is_strict), _read_json)
-
-
-def _read_json(text: str) -> Any:
-    return from_json(text, allow_inf_nan=False)
+    return OutputForm(AnswerSchema(name, schema, is_strict), schema_reader(schema, name))
 
 
 def _check_object(schema: Mapping[str, Any], name: str) -> None:
