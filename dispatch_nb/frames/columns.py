@@ -95,8 +95,7 @@ class FrameSpec:
 
     `tables` is what follows FROM and WHERE, with ``{steps}`` and the like where rows of some
     conversations or turns may be asked for, and ``:upto`` for the last seq that counts.
-    `inputs` are columns that are read for computed ones and not shown. `view` is the FROM of
-    the store's view where it is not made of `tables`.
+    `inputs` are columns that are read for computed ones and not shown.
     """
 
     name: str
@@ -105,7 +104,6 @@ class FrameSpec:
     tables: str = ""
     inputs: tuple[Column, ...] = ()
     version: int = 1
-    view: str = ""
 
     @property
     def schema(self) -> str:

@@ -36,6 +36,8 @@ def bring_up_to_date(database: Database) -> None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SERVER_LOCK)))
         # Another process may have been faster: Alembic looks again, and does what is left.
         _upgrade(connection)
+        if not database.is_server:
+            _make_views(connection)
 
 
 def _version(connection: sa.Connection, database: Database) -> str | None:
@@ -73,3 +75,11 @@ def _upgrade(connection: sa.Connection) -> None:
     # Alembic keeps its context in a module, so two stores cannot migrate at once.
     with _alembic_lock:
         command.upgrade(config, "head")
+
+
+def _make_views(connection: sa.Connection) -> None:
+    """Make the views that show the tables as the frames do; see `frames/views.py`."""
+    statements = (Path(__file__).parent / "views.sql").read_text("utf-8")
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
