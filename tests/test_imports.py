@@ -59,6 +59,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "catalog": {"frames", "keys", "loop", "prices", "providers"},
     "library": {"compose", "framed", "keys", "store", "widget"},
+    "interchange": {"compose", "framed", "frames", "store", "wire"},
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
     "__init__": {
         "catalog",
@@ -95,8 +96,8 @@ HOMES: dict[str, set[str]] = {
     "genai_prices": {"prices"},
     "httpx": {"providers"},
     "numpy": {"frames"},
-    "pandas": {"catalog", "costs", "frames", "framed", "library", "widget", "cli"},
-    "sqlalchemy": {"frames", "store"},
+    "pandas": {"catalog", "costs", "frames", "framed", "interchange", "library", "widget", "cli"},
+    "sqlalchemy": {"frames", "interchange", "store"},
     "traitlets": {"widget"},
 }
 

@@ -30,7 +30,7 @@ __all__ = ["Request", "UsageColumns", "usage_columns"]
 
 @dataclass
 class Request:
-    """One step's request, over all its attempts; times are microseconds since 1970.
+    """One try of a step's request; times are microseconds since 1970.
 
     Parameters
     ----------

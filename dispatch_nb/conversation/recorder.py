@@ -68,6 +68,7 @@ class Recorder:
     reasoning_tokens: int | None = None
     _sources: set[UsageSource] = field(default_factory=set)
     _request: Request | None = None
+    _failed: list[StepRow] = field(default_factory=list)
     _complete: e.StepCompleteEvent | None = None
     _sides: list[_Side] = field(default_factory=list)
     _open: bool = False
@@ -140,15 +141,40 @@ class Recorder:
         """Return the finished step's row and its tool calls, and begin the next step."""
         request = self._request or Request(requested_us=_now_us())
         complete = self._complete
+        finish = "aborted" if aborted else "error" if request.failure is not None else None
+        row = replace(
+            self._row(request, self.step_id, finish),
+            ttft_ms=_present(complete.ttft_ms) if complete else None,
+            decode_ms=_present(complete.decode_ms) if complete else None,
+            gen_total_ms=_present(complete.gen_total_ms) if complete else None,
+            chunk_count=sum(len(message.chunks) for message in messages),
+        )
+        calls = list(self._calls.values())
+        self._calls = {}
+        self._request = None
+        self._complete = None
+        self.step_index += 1
+        return row, calls
+
+    @property
+    def has_open_request(self) -> bool:
+        """Whether a request went out for which `take_step` was not called yet."""
+        return self._request is not None
+
+    def take_failed(self) -> list[StepRow]:
+        """Return, and forget, the rows of tries that failed and were made again."""
+        taken, self._failed = self._failed, []
+        return taken
+
+    def _row(self, request: Request, step_id: str, finish: str | None) -> StepRow:
         usage, source = request.counted()
         failure = request.failure
-        finish = "aborted" if aborted else "error" if failure is not None else None
         self._sources.add(source)
         reasoning = None if request.report is None else request.report.reasoning_tokens
         if reasoning is not None:
             self.reasoning_tokens = (self.reasoning_tokens or 0) + reasoning
-        row = StepRow(
-            step_id=self.step_id,
+        return StepRow(
+            step_id=step_id,
             turn_id=self.turn_id,
             conversation_id=self.conversation_id,
             step_index=self.step_index,
@@ -163,11 +189,8 @@ class Recorder:
             requested_us=request.requested_us,
             first_chunk_us=request.first_chunk_us,
             completed_us=request.completed_us,
-            ttft_ms=_present(complete.ttft_ms) if complete else None,
-            decode_ms=_present(complete.decode_ms) if complete else None,
-            gen_total_ms=_present(complete.gen_total_ms) if complete else None,
             delta_count=request.delta_count,
-            chunk_count=sum(len(message.chunks) for message in messages),
+            chunk_count=0,
             reasoning_tokens=reasoning,
             usage_source=source,
             is_lower_bound=usage is None or finish is not None,
@@ -181,12 +204,6 @@ class Recorder:
             error_message=failure.message if failure is not None else None,
             **usage_columns(usage),
         )
-        calls = list(self._calls.values())
-        self._calls = {}
-        self._request = None
-        self._complete = None
-        self.step_index += 1
-        return row, calls
 
     @property
     def usage_source(self) -> UsageSource:
@@ -195,11 +212,11 @@ class Recorder:
 
     def requested(self, estimate: Callable[[int], Usage]) -> None:
         """Note that a request goes out, the first of its step or a retry."""
-        if self._request is None:
-            self._request = Request(requested_us=_now_us(), estimate=estimate)
-        else:
-            self._request.attempt += 1
-            self._request.failure = None
+        last = self._request
+        if last is not None:
+            self._failed.append(self._row(last, f"{self.step_id}.{last.attempt}", "error"))
+        attempt = 0 if last is None else last.attempt + 1
+        self._request = Request(requested_us=_now_us(), attempt=attempt, estimate=estimate)
 
     def received(self, event: ProviderEvent) -> None:
         """Note what a provider says."""

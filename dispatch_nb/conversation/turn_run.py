@@ -133,6 +133,11 @@ class TurnRun:
         except Exception as caught:
             error = caught
             await self._keep_what_was_said(caught)
+        if self._recorder.has_open_request:
+            # An answer without a word was paid for like any other.
+            await self._save_tries()
+            row, _ = self._recorder.take_step((), aborted=self.signal.aborted)
+            await asyncio.wrap_future(self.store.save_step(row))
         await self._seal(error)
 
     def _input(self, messages: Sequence[ChatMessage]) -> RunTurnInput:
@@ -167,12 +172,17 @@ class TurnRun:
     async def _step_complete(self, messages: Sequence[ChatMessage]) -> None:
         step_id = self._recorder.step_id
         sides = self._recorder.take_sides(_count_chunks(messages))
+        await self._save_tries()
         row, calls = self._recorder.take_step(messages, aborted=self.signal.aborted)
         # On a thread: the first price of a process loads the table.
         row = await asyncio.to_thread(self.price, row)
         await self.journal.commit_chunks(
             messages, turn_id=self.turn_id, step_id=step_id, sides=sides, tool_calls=calls, step=row
         )
+
+    async def _save_tries(self) -> None:
+        for tried in self._recorder.take_failed():
+            await asyncio.wrap_future(self.store.save_step(tried))
 
     async def _drain(self) -> list[ChatMessage]:
         await self.queue.added()

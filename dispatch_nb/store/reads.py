@@ -155,14 +155,18 @@ def turn_metrics(connection: sa.Connection, conversation_id: str) -> list[TurnMe
         .where(_turns.c.conversation_id == conversation_id, _turns.c.sealed_us.is_not(None))
         .order_by(_turns.c.turn_index)
     ).all()
-    steps: dict[str, list[StepMetrics]] = {turn.turn_id: [] for turn in turns}
+    # To the contract a step is one, however often it was tried; the last try made it.
+    latest: dict[str, dict[int, Any]] = {}
     for row in connection.execute(
         sa.select(_steps)
         .where(_steps.c.conversation_id == conversation_id)
-        .order_by(_steps.c.step_index)
+        .order_by(_steps.c.step_index, _steps.c.attempt)
     ):
-        if row.turn_id in steps:
-            steps[row.turn_id].append(_step_metrics(row))
+        latest.setdefault(row.turn_id, {})[row.step_index] = row
+    steps = {
+        turn.turn_id: [_step_metrics(row) for row in latest.get(turn.turn_id, {}).values()]
+        for turn in turns
+    }
     return [_turn_metrics(turn, steps[turn.turn_id]) for turn in turns]
 
 

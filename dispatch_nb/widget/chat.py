@@ -30,6 +30,7 @@ from .acts import Acts
 from .assets import load_bundle
 from .outbox import Outbox
 from .saved import saved_snapshot
+from .updates import Updates
 from .view_context import ViewContext
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         self._outbox = Outbox(
             self._tell_views, self._conversation.position, unheard=self._views.unheard
         )
+        self._updates = Updates()
         self._acts = Acts(self._conversation, self._tell_views, self._choose)
         self.set_trait("conversation_id", self._conversation.id)
         self._count()
@@ -322,6 +324,20 @@ class Chat(FrameSource, anywidget.AnyWidget):
         """The transcript as it stands, the value that the views show; immutable."""
         return self._conversation.live
 
+    def on_update(self, function: Callable[[Chat], object]) -> Callable[[], None]:
+        """Call ``function(chat)`` whenever the frames have changed, also while a turn runs.
+
+        It runs on a thread of its own and delays no turn. What changes during a call makes
+        one call more, so a slow function is called less often, and always after the last
+        change. One that raises is logged, and called no more.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        return self._updates.add(lambda: function(self))
+
     def _frame_parts(self) -> Sequence[Part]:
         conversation = self._conversation
         return [Part(conversation.store, conversation.id, live=conversation.live)]
@@ -335,6 +351,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         unsubscribe = self.__dict__.get("_unsubscribe")
         if unsubscribe is not None:
             unsubscribe()
+            self._updates.clear()
             self._conversation.queue.keep()
         super().close()
 
@@ -357,6 +374,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         if any(isinstance(row.event, TurnSealedEvent) for row in rows):
             self.set_trait("meter", self._conversation.meter().to_wire())
             self._save()
+        self._updates.tell()
 
     def on_reset(self) -> None:
         """Show the conversation afresh (called by the conversation)."""

@@ -1,10 +1,10 @@
 """Add the frames as views.
 
-Revision ID: 0006
+Revision ID: 0007
 """
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
