@@ -25,6 +25,8 @@ CREATE VIEW conversations_frame AS SELECT
     used.reasoning_tokens AS reasoning_tokens,
     used.input_tokens + used.output_tokens AS total_tokens,
     used.cost_usd AS cost_usd,
+    used.cache_saved_usd AS cache_saved_usd,
+    COALESCE(used.unpriced_step_count, 0) AS unpriced_step_count,
     CASE WHEN conversations.last_seq > 4611686018427387904 THEN 4611686018427387904 ELSE conversations.last_seq END AS last_seq,
     conversations.tags_json AS tags_json
 FROM conversations
@@ -36,7 +38,9 @@ FROM conversations
         SUM(COALESCE(used.cache_read_tokens, turns.cache_read_tokens)) AS cache_read_tokens,
         SUM(COALESCE(used.cache_write_tokens, turns.cache_write_tokens)) AS cache_write_tokens,
         SUM(COALESCE(used.reasoning_tokens, turns.reasoning_tokens)) AS reasoning_tokens,
-        SUM(COALESCE(used.cost_usd, CAST(turns.cost_usd AS DOUBLE PRECISION))) AS cost_usd
+        SUM(COALESCE(used.cost_usd, CAST(turns.cost_usd AS DOUBLE PRECISION))) AS cost_usd,
+        SUM(used.cache_saved_usd) AS cache_saved_usd,
+        SUM(COALESCE(used.unpriced_step_count, 0)) AS unpriced_step_count
     FROM turns LEFT JOIN (
     SELECT turn_id AS of_turn, COUNT(*) AS step_count, MIN(requested_us) AS first_requested_us,
         SUM(COALESCE(gen_total_ms, (completed_us - requested_us) / 1000.0)) AS model_ms,
@@ -45,6 +49,8 @@ FROM conversations
         SUM(cache_write_tokens) AS cache_write_tokens,
         SUM(reasoning_tokens) AS reasoning_tokens,
         SUM(CAST(cost_usd AS DOUBLE PRECISION)) AS cost_usd,
+        SUM(cache_saved_usd) AS cache_saved_usd,
+        SUM(CASE WHEN cost_usd IS NULL THEN 1 ELSE 0 END) AS unpriced_step_count,
         CASE WHEN MIN(usage_source) = MAX(usage_source) THEN MIN(usage_source) END
             AS usage_source,
         MAX(CASE WHEN is_lower_bound OR input_tokens IS NULL THEN 1 ELSE 0 END) AS has_open_step
@@ -96,6 +102,8 @@ CREATE VIEW turns_frame AS SELECT
     COALESCE(used.reasoning_tokens, turns.reasoning_tokens) AS reasoning_tokens,
     COALESCE(used.input_tokens, turns.input_tokens) + COALESCE(used.output_tokens, turns.output_tokens) AS total_tokens,
     COALESCE(used.cost_usd, CAST(turns.cost_usd AS DOUBLE PRECISION)) AS cost_usd,
+    used.cache_saved_usd AS cache_saved_usd,
+    COALESCE(used.unpriced_step_count, 0) AS unpriced_step_count,
     COALESCE(turns.usage_source, used.usage_source) AS usage_source,
     ((turns.is_lower_bound OR turns.status = 'running' OR COALESCE(used.has_open_step, 0) = 1)) AS is_lower_bound,
     turns.error_type AS error_type,
@@ -110,6 +118,8 @@ FROM turns
         SUM(cache_write_tokens) AS cache_write_tokens,
         SUM(reasoning_tokens) AS reasoning_tokens,
         SUM(CAST(cost_usd AS DOUBLE PRECISION)) AS cost_usd,
+        SUM(cache_saved_usd) AS cache_saved_usd,
+        SUM(CASE WHEN cost_usd IS NULL THEN 1 ELSE 0 END) AS unpriced_step_count,
         CASE WHEN MIN(usage_source) = MAX(usage_source) THEN MIN(usage_source) END
             AS usage_source,
         MAX(CASE WHEN is_lower_bound OR input_tokens IS NULL THEN 1 ELSE 0 END) AS has_open_step
@@ -160,7 +170,14 @@ CREATE VIEW steps_frame AS SELECT
     steps.reasoning_tokens AS reasoning_tokens,
     steps.input_tokens + steps.output_tokens AS total_tokens,
     CAST(steps.cost_usd AS DOUBLE PRECISION) AS cost_usd,
+    steps.input_usd AS input_usd,
+    steps.cache_read_usd AS cache_read_usd,
+    steps.cache_write_usd AS cache_write_usd,
+    steps.output_usd AS output_usd,
+    steps.reasoning_usd AS reasoning_usd,
+    steps.cache_saved_usd AS cache_saved_usd,
     steps.price_ref AS price_ref,
+    steps.server_address AS server_address,
     steps.usage_source AS usage_source,
     (steps.is_lower_bound) AS is_lower_bound,
     steps.temperature AS temperature,
