@@ -53,7 +53,7 @@ class FrameSource:
         ----------
         name
             ``"conversations"``, ``"turns"``, ``"steps"``, ``"messages"``, ``"chunks"``,
-            ``"tool_calls"``, ``"deltas"`` or ``"usage"``.
+            ``"tool_calls"``, ``"deltas"``, ``"usage"`` or ``"latency"``.
         conversation_id
             Rows of this conversation, or of these.
         since
@@ -130,6 +130,11 @@ class FrameSource:
     def deltas(self) -> pd.DataFrame:
         """The stream itself, one row for each delta with its arrival time."""
         return self.frame("deltas")
+
+    @property
+    def latency(self) -> pd.DataFrame:
+        """How long each step let one wait for what, one row for each model request."""
+        return self.frame("latency")
 
 
 class Frames(FrameSource):

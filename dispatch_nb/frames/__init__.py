@@ -4,6 +4,7 @@ Join keys: `conversation_id`, `turn_id`, `step_id`, then `seq` or `tool_call_id`
 """
 
 from .delta_frame import deltas_frame
+from .latency_frame import latency_frame
 from .log_frames import chunks_frame, messages_frame, tool_calls_frame
 from .request import FRAMES, Filters, read_frame
 from .run_frames import conversations_frame, steps_frame, turns_frame, usage_frame
@@ -14,6 +15,7 @@ __all__ = [
     "chunks_frame",
     "conversations_frame",
     "deltas_frame",
+    "latency_frame",
     "messages_frame",
     "read_frame",
     "steps_frame",

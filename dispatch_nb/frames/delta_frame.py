@@ -22,7 +22,7 @@ from .scope import Scope
 if TYPE_CHECKING:
     Series = pd.Series[Any]
 
-__all__ = ["deltas_frame"]
+__all__ = ["deltas_frame", "read_lines"]
 
 _COMMITTED = "nb.chunks-committed"
 _CLOSING = ("done", "turn-sealed", _COMMITTED)
@@ -66,7 +66,7 @@ def deltas_frame(
     scope = scoped(conversation_id, scope, live)
     spec = DELTAS if columns is None else DELTAS.only(columns)
     with store.connect() as connection:
-        lines = _lines(connection, scope)
+        lines = read_lines(connection, scope)
         requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, scope)
     every = parse_all(line.event_json for line in lines)
     kept = [both for both in zip(lines, every, strict=True) if both[1]["type"] in _KEPT]
@@ -108,7 +108,8 @@ def deltas_frame(
     )
 
 
-def _lines(connection: Connection, scope: Scope) -> list[EventLine]:
+def read_lines(connection: Connection, scope: Scope) -> list[EventLine]:
+    """Return the events of what a scope chooses, in order."""
     turns = turns_of(connection, scope)
     if turns is None:
         ids = scope.conversation_ids

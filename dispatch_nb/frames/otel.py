@@ -79,6 +79,11 @@ _NAMES: dict[str, dict[str, str]] = {
         "error_type": ERROR_TYPE,
     },
     "deltas": {**_CONVERSATION},
+    "latency": {
+        **_CONVERSATION,
+        "model": "gen_ai.response.model",
+        "time_to_first_chunk_s": "gen_ai.response.time_to_first_chunk",
+    },
     "models": {"provider": "gen_ai.provider.name", "model": "gen_ai.request.model"},
     "usage": {
         **_CONVERSATION,

@@ -14,6 +14,7 @@ from ..errors import FrameError
 from ..transcript.live import LiveState
 from .columns import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, ColumnType, FrameSpec
 from .delta_frame import deltas_frame
+from .latency_frame import LATENCY, latency_frame
 from .log_columns import CHUNKS, DELTAS, MESSAGES, TOOL_CALLS
 from .log_frames import chunks_frame, messages_frame, tool_calls_frame
 from .read import FrameStore
@@ -32,7 +33,7 @@ __all__ = [
     "spec_of",
 ]
 
-FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE)
+FRAMES = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, DELTAS, USAGE, LATENCY)
 """Every frame, from the widest rows to the narrowest."""
 
 Backend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
@@ -47,6 +48,7 @@ _BUILDERS: dict[str, Callable[..., pd.DataFrame]] = {
     "tool_calls": tool_calls_frame,
     "deltas": deltas_frame,
     "usage": usage_frame,
+    "latency": latency_frame,
 }
 
 

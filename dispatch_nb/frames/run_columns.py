@@ -230,6 +230,12 @@ TURNS = FrameSpec(
         Column(
             "tool_time_s", FLOAT, "called.tool_ms / 1000.0", "Own runs of its tool calls, summed"
         ),
+        Column(
+            "approval_wait_s",
+            FLOAT,
+            "called.wait_ms / 1000.0",
+            "Waits of its tool calls for a person, summed; no part of tool_time_s",
+        ),
         Column("model_time_s", FLOAT, "used.model_ms / 1000.0", "Its model requests, summed"),
         Column(
             "queue_time_s",
@@ -278,7 +284,8 @@ TURNS = FrameSpec(
             FROM chunks WHERE {{chunks}} AND seq <= :upto GROUP BY turn_id
         ) log ON log.of_turn = turns.turn_id
         LEFT JOIN (
-            SELECT turn_id AS of_turn, SUM(duration_ms) AS tool_ms
+            SELECT turn_id AS of_turn, SUM(duration_ms) AS tool_ms,
+                SUM(COALESCE(approval_wait_ms, (approved_us - requested_us) / 1000.0)) AS wait_ms
             FROM tool_calls WHERE {{tool_calls}} AND call_seq <= :upto GROUP BY turn_id
         ) called ON called.of_turn = turns.turn_id
         WHERE {{turns}} ORDER BY {{turns_order}}"""
