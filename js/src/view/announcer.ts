@@ -1,5 +1,7 @@
 /** What a screen reader is told: beginnings and ends, never every token. */
 import type { ChatState } from "../chat-state";
+import type { Chunk, ProviderRetryEvent } from "../wire/types";
+import { short } from "./words";
 
 interface Known {
   readonly isGenerating: boolean;
@@ -8,6 +10,7 @@ interface Known {
   readonly waiting: number;
   readonly refused: string | null;
   readonly notice: string | null;
+  readonly retry: ProviderRetryEvent | null;
 }
 
 /** One polite status region. */
@@ -33,6 +36,7 @@ export class Announcer {
       waiting: state.queue.filter(({ kept }) => !kept).length,
       refused: state.refused?.reason ?? null,
       notice: state.notice ?? (state.kernelNotice || null),
+      retry: transcript.providerRetry,
     };
     const before = this.#known;
     this.#known = known;
@@ -64,7 +68,38 @@ function news(state: ChatState, before: Known, now: Known): string | null {
     if (last?.type === "error") return `Error: ${last.message}`;
     return before.isStopping || now.isStopping ? "Stopped" : "Answer finished";
   }
-  if (now.place > before.place && last?.type === "tool-call")
-    return `Running tool ${last.toolName}`;
-  return null;
+  if (now.retry !== null && now.retry !== before.retry) return `Trying again: ${now.retry.message}`;
+  return toolNews(newest(state, now.place - before.place));
+}
+
+/** Return the last `count` chunks of the log, as far as a few sentences can tell of them. */
+function newest(state: ChatState, count: number): Chunk[] {
+  const { provisional, committed } = state.live.transcript;
+  const from = (log: typeof provisional | typeof committed, most: number): Chunk[] =>
+    log.slice(Math.max(log.length - most, 0)).map(({ chunk }) => chunk);
+  const most = Math.min(Math.max(count, 0), 32);
+  const late = from(provisional, most);
+  return [...from(committed, most - late.length), ...late];
+}
+
+function toolNews(chunks: readonly Chunk[]): string | null {
+  const names = (kind: "tool-call" | "tool-result", isError: boolean) =>
+    chunks.flatMap((chunk) => {
+      if (chunk.type !== kind) return [];
+      return chunk.type === "tool-result" && chunk.isError !== isError
+        ? []
+        : [short(chunk.toolName, 60)];
+    });
+  const [running, failed] = [names("tool-call", false), names("tool-result", true)];
+  const done = names("tool-result", false);
+  const sentences = [
+    done.length > 0 ? `${tools(done)} finished` : null,
+    failed.length > 0 ? `${tools(failed)} failed` : null,
+    running.length > 0 ? `Running t${tools(running).slice(1)}` : null,
+  ].filter((sentence) => sentence !== null);
+  return sentences.length > 0 ? sentences.join(". ") : null;
+}
+
+function tools(names: readonly string[]): string {
+  return `${names.length === 1 ? "Tool" : "Tools"} ${names.join(", ")}`;
 }

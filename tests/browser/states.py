@@ -1,0 +1,147 @@
+"""The states of a chat that a person meets, each as a notebook cell that makes it and stays."""
+
+from __future__ import annotations
+
+PREPARE = '''
+import asyncio
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import (
+    Failure, Finish, ReasoningDelta, TextDelta, ToolCall, ToolInputDelta, ToolContext, UsageReport,
+)
+from dispatch_nb.engine.retry import BackoffRetry
+from dispatch_nb.providers.scripted import Pause
+from dispatch_nb.wire.conversation import Usage
+
+FOR_EVER = Pause(36_000)
+
+
+def pieces(text, size=7):
+    return [TextDelta(text[start : start + size]) for start in range(0, len(text), size)]
+
+
+def used(given, answered, cached=0):
+    usage = Usage(input_tokens=given, output_tokens=answered, cache_read_tokens=cached)
+    return UsageReport(usage)
+
+
+def chat(*steps, **options):
+    return dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=":memory:", **options)
+
+
+async def weather(city: str) -> str:
+    """Say how the weather is."""
+    await asyncio.sleep({"Oslo": 0.34, "Rome": 0.12}.get(city, 0))
+    return {"Oslo": "4 °C, rain", "Rome": "19 °C, clear"}[city]
+
+
+async def simulate(model: str, runs: int, context: ToolContext) -> str:
+    """Run a simulation."""
+    for run in range(4):
+        line = f"run {run + 1} of {runs}: energy {-1.137 - run / 1000:.4f}\\n"
+        context.on_output(line, "stdout")
+    await asyncio.sleep(36_000)
+
+
+async def read_table(path: str) -> str:
+    """Read a table."""
+    raise FileNotFoundError(f"No such file: {path}")
+
+ANSWER = """## Two ways to the same line
+
+The least-squares line through points $(x_i, y_i)$ minimises the **sum of squared residuals**. Its \\
+slope has a closed form:
+
+$$
+\\\\hat\\\\beta = \\\\frac{\\\\sum_i (x_i - \\\\bar x)(y_i - \\\\bar y)}{\\\\sum_i (x_i - \\\\bar x)^2}
+$$
+
+In code that is one call, or three lines:
+
+```python
+import numpy as np
+
+def slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the slope of the line of best fit."""
+    dx, dy = x - x.mean(), y - y.mean()
+    return float((dx @ dy) / (dx @ dx))
+```
+
+| Method | Cost | Stable? |
+|:--|--:|:--|
+| `slope` above | 3 ms | yes, after centring |
+| `np.polyfit` | 11 ms | yes |
+| normal equations | **2 ms** | *no* |
+
+- [x] centre the data first
+- [ ] plot the residuals
+
+More in the [NumPy manual](https://numpy.org/doc/stable/)."""
+THOUGHT = "The person wants the formula and a way to check it. I show the closed form first."
+'''
+
+ASK = "one = chat([ReasoningDelta(THOUGHT), *pieces(ANSWER), used(412, 318, 256), Finish('stop')])"
+
+CELLS: dict[str, tuple[str, str]] = {
+    "empty": ("made = chat([])\nmade", "data-status=idle"),
+    "answer": (
+        f"{ASK}\nturn = one.send('How do I fit a line by hand?')\none",
+        "[data-status=idle] .dnb-formula.dnb-set",
+    ),
+    "streaming": (
+        "text = ANSWER[:ANSWER.index('| normal')]\n"
+        "made = chat([ReasoningDelta(THOUGHT), *pieces(text), TextDelta('| norm'), FOR_EVER])\n"
+        "turn = made.send('How do I fit a line by hand?')\nmade",
+        "[data-status=running] .dnb-table",
+    ),
+    "thinking": (
+        "made = chat([*map(ReasoningDelta, THOUGHT.split(' ')), FOR_EVER])\n"
+        "turn = made.send('How do I fit a line by hand?')\nmade",
+        ".dnb-thinking[data-streaming]",
+    ),
+    "tools": (
+        "made = chat(\n"
+        "    [ToolCall('1', 'weather', {'city': 'Oslo'}), ToolCall('2', 'weather', {'city': 'Rome'}),"
+        " ToolCall('3', 'read_table', {'path': 'data/cities.csv'}), used(180, 44),"
+        " Finish('tool_calls')],\n"
+        "    [TextDelta('Oslo has **4 °C and rain**, Rome **19 °C** and a clear sky. The table is not"
+        " there, so I simulate instead.'), ToolCall('4', 'simulate', {'model': 'ising-2d',"
+        " 'runs': 12}), Finish('tool_calls')],\n"
+        "    tools=[weather, read_table, simulate],\n)\n"
+        "turn = made.send('Compare Oslo and Rome, then simulate the model.')\nmade",
+        ".dnb-tool[data-state=running]",
+    ),
+    "writing": (
+        'arguments = \'{"path": "report.md", "text": "# Findings\\\\n\\\\nThe slope is\'\n'
+        "made = chat([TextDelta('I write the report.'),"
+        " *[ToolInputDelta('1', 'write_file', piece) for piece in arguments.split(' ')],"
+        " FOR_EVER])\n"
+        "turn = made.send('Write it down.')\nmade",
+        ".dnb-tool[data-state=writing]",
+    ),
+    "error": (
+        "made = chat([*pieces('The first part of an answer, and then '),"
+        " Failure('The provider limits requests: 60 a minute, and 61 were made.', code='429')])\n"
+        "turn = made.send('Summarise the paper.')\nmade",
+        ".dnb-error",
+    ),
+    "retry": (
+        "made = chat([Failure('Overloaded', code='529', retryable=True, retry_after_ms=45_000)],"
+        " retry=BackoffRetry())\n"
+        "turn = made.send('Summarise the paper.')\nmade",
+        ".dnb-retry",
+    ),
+    "stopped": (
+        "made = chat([*pieces('A lighthouse stands where the land ends and '), FOR_EVER])\n"
+        "turn = made.send('Write a long text about lighthouses.')\n"
+        "await asyncio.sleep(0.5)\nturn.stop()\nmade",
+        ".dnb-section",
+    ),
+    "long": (
+        "steps = [[*pieces(f'Answer {n}: ' + ANSWER[:400]), used(400 * n, 90), Finish('stop')]"
+        " for n in range(1, 13)]\n"
+        "made = chat(*steps)\n"
+        "for n in range(1, 13):\n    await made.send(f'Question {n}')\nmade",
+        "[data-role=assistant] >> nth=11",
+    ),
+}
+"""A cell for each state, and what is on the page when it is reached."""
