@@ -30,13 +30,7 @@ def reach(notebook: Notebook, index: int, place: str) -> Locator:
     notebook.start(index)
     chat = notebook.page.locator(".dnb-chat").nth(index - 1)
     chat.wait_for()
-    if place.startswith("data-"):
-        notebook.page.wait_for_timeout(300)
-    else:
-        notebook.page.locator(f".dnb-chat{place}" if place.startswith("[data-status") else place)
-        chat.locator(
-            place.partition("] ")[2] if place.startswith("[data-s") else place
-        ).first.wait_for()
+    notebook.page.locator(place).first.wait_for()
     notebook.page.wait_for_timeout(600)
     return chat
 

@@ -2,7 +2,42 @@
 
 from __future__ import annotations
 
-PREPARE = '''
+ANSWER = r"""## Two ways to the same line
+
+The least-squares line through points $(x_i, y_i)$ minimises the **sum of squared
+residuals**. Its slope has a closed form:
+
+$$
+\hat\beta = \frac{\sum_i (x_i - \bar x)(y_i - \bar y)}{\sum_i (x_i - \bar x)^2}
+$$
+
+In code that is one call, or three lines:
+
+```python
+import numpy as np
+
+def slope(x: np.ndarray, y: np.ndarray) -> float:
+    # The means fall out: only distances from them count.
+    dx, dy = x - x.mean(), y - y.mean()
+    return float((dx @ dy) / (dx @ dx))
+```
+
+| Method | Cost | Stable? |
+|:--|--:|:--|
+| `slope` above | 3 ms | yes, after centring |
+| `np.polyfit` | 11 ms | yes |
+| normal equations | **2 ms** | *no* |
+
+- [x] centre the data first
+- [ ] plot the residuals
+
+More in the [NumPy manual](https://numpy.org/doc/stable/)."""
+THOUGHT = "The person wants the formula and a way to check it. I show the closed form first."
+
+PREPARE = f"""ANSWER = {ANSWER!r}
+THOUGHT = {THOUGHT!r}
+"""
+PREPARE += '''
 import asyncio
 import dispatch_nb as dn
 from dispatch_nb.engine.contracts import (
@@ -45,53 +80,21 @@ async def simulate(model: str, runs: int, context: ToolContext) -> str:
 async def read_table(path: str) -> str:
     """Read a table."""
     raise FileNotFoundError(f"No such file: {path}")
-
-ANSWER = """## Two ways to the same line
-
-The least-squares line through points $(x_i, y_i)$ minimises the **sum of squared residuals**. Its \\
-slope has a closed form:
-
-$$
-\\\\hat\\\\beta = \\\\frac{\\\\sum_i (x_i - \\\\bar x)(y_i - \\\\bar y)}{\\\\sum_i (x_i - \\\\bar x)^2}
-$$
-
-In code that is one call, or three lines:
-
-```python
-import numpy as np
-
-def slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the slope of the line of best fit."""
-    dx, dy = x - x.mean(), y - y.mean()
-    return float((dx @ dy) / (dx @ dx))
-```
-
-| Method | Cost | Stable? |
-|:--|--:|:--|
-| `slope` above | 3 ms | yes, after centring |
-| `np.polyfit` | 11 ms | yes |
-| normal equations | **2 ms** | *no* |
-
-- [x] centre the data first
-- [ ] plot the residuals
-
-More in the [NumPy manual](https://numpy.org/doc/stable/)."""
-THOUGHT = "The person wants the formula and a way to check it. I show the closed form first."
 '''
 
 ASK = "one = chat([ReasoningDelta(THOUGHT), *pieces(ANSWER), used(412, 318, 256), Finish('stop')])"
 
 CELLS: dict[str, tuple[str, str]] = {
-    "empty": ("made = chat([])\nmade", "data-status=idle"),
+    "empty": ("made = chat([])\nmade", ".dnb-empty-title"),
     "answer": (
         f"{ASK}\nturn = one.send('How do I fit a line by hand?')\none",
-        "[data-status=idle] .dnb-formula.dnb-set",
+        ".dnb-chat[data-status=idle] .dnb-formula.dnb-set",
     ),
     "streaming": (
         "text = ANSWER[:ANSWER.index('| normal')]\n"
         "made = chat([ReasoningDelta(THOUGHT), *pieces(text), TextDelta('| norm'), FOR_EVER])\n"
         "turn = made.send('How do I fit a line by hand?')\nmade",
-        "[data-status=running] .dnb-table",
+        ".dnb-table td",
     ),
     "thinking": (
         "made = chat([*map(ReasoningDelta, THOUGHT.split(' ')), FOR_EVER])\n"
@@ -100,11 +103,12 @@ CELLS: dict[str, tuple[str, str]] = {
     ),
     "tools": (
         "made = chat(\n"
-        "    [ToolCall('1', 'weather', {'city': 'Oslo'}), ToolCall('2', 'weather', {'city': 'Rome'}),"
+        "    [ToolCall('1', 'weather', {'city': 'Oslo'}),"
+        " ToolCall('2', 'weather', {'city': 'Rome'}),"
         " ToolCall('3', 'read_table', {'path': 'data/cities.csv'}), used(180, 44),"
         " Finish('tool_calls')],\n"
-        "    [TextDelta('Oslo has **4 °C and rain**, Rome **19 °C** and a clear sky. The table is not"
-        " there, so I simulate instead.'), ToolCall('4', 'simulate', {'model': 'ising-2d',"
+        "    [TextDelta('Oslo has **4 °C and rain**, Rome **19 °C** and a clear sky. The table is"
+        " not there, so I simulate instead.'), ToolCall('4', 'simulate', {'model': 'ising-2d',"
         " 'runs': 12}), Finish('tool_calls')],\n"
         "    tools=[weather, read_table, simulate],\n)\n"
         "turn = made.send('Compare Oslo and Rome, then simulate the model.')\nmade",
@@ -134,14 +138,14 @@ CELLS: dict[str, tuple[str, str]] = {
         "made = chat([*pieces('A lighthouse stands where the land ends and '), FOR_EVER])\n"
         "turn = made.send('Write a long text about lighthouses.')\n"
         "await asyncio.sleep(0.5)\nturn.stop()\nmade",
-        ".dnb-section",
+        ".dnb-stopped",
     ),
     "long": (
         "steps = [[*pieces(f'Answer {n}: ' + ANSWER[:400]), used(400 * n, 90), Finish('stop')]"
         " for n in range(1, 13)]\n"
         "made = chat(*steps)\n"
         "for n in range(1, 13):\n    await made.send(f'Question {n}')\nmade",
-        "[data-role=assistant] >> nth=11",
+        ".dnb-chat[data-status=idle] [data-role=assistant]:nth-of-type(4)",
     ),
 }
 """A cell for each state, and what is on the page when it is reached."""

@@ -1,4 +1,4 @@
-"""What a reader keeps while an answer streams in: nodes, selection, place; and what is announced."""
+"""What a reader keeps while an answer comes: nodes, selection, place; and what is announced."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ BARE = "element => element.innerHTML.replaceAll(/\\n+(?=<|$)/g, '')"
 REOPEN = """async (text) => {
   clear();
   const chat = show({ last_seq: 1 });
-  chat.model.snapshot({ committed: [{ seq: 1, role: "assistant", chunk: { type: "text", text } }] });
+  const chunk = { type: "text", text };
+  chat.model.snapshot({ committed: [{ seq: 1, role: "assistant", chunk }] });
   await frames_(3);
 }"""
 
