@@ -50,8 +50,12 @@ from dispatch_nb.wire.conversation import Usage
 FOR_EVER = Pause(36_000)
 
 
-def pieces(text, size=7):
-    return [TextDelta(text[start : start + size]) for start in range(0, len(text), size)]
+def cut(text, size=7):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def pieces(text):
+    return [TextDelta(piece) for piece in cut(text)]
 
 
 def used(given, answered, cached=0):
@@ -97,7 +101,7 @@ CELLS: dict[str, tuple[str, str]] = {
         ".dnb-table td",
     ),
     "thinking": (
-        "made = chat([*map(ReasoningDelta, THOUGHT.split(' ')), FOR_EVER])\n"
+        "made = chat([*map(ReasoningDelta, cut(THOUGHT)), FOR_EVER])\n"
         "turn = made.send('How do I fit a line by hand?')\nmade",
         ".dnb-thinking[data-streaming]",
     ),
@@ -117,14 +121,14 @@ CELLS: dict[str, tuple[str, str]] = {
     "writing": (
         'arguments = \'{"path": "report.md", "text": "# Findings\\\\n\\\\nThe slope is\'\n'
         "made = chat([TextDelta('I write the report.'),"
-        " *[ToolInputDelta('1', 'write_file', piece) for piece in arguments.split(' ')],"
+        " *[ToolInputDelta('1', 'write_file', piece) for piece in cut(arguments)],"
         " FOR_EVER])\n"
         "turn = made.send('Write it down.')\nmade",
         ".dnb-tool[data-state=writing]",
     ),
     "error": (
         "made = chat([*pieces('The first part of an answer, and then '),"
-        " Failure('The provider limits requests: 60 a minute, and 61 were made.', code='429')])\n"
+        " Failure('60 requests a minute are allowed, and this was one more.', code='429')])\n"
         "turn = made.send('Summarise the paper.')\nmade",
         ".dnb-error",
     ),
@@ -141,8 +145,9 @@ CELLS: dict[str, tuple[str, str]] = {
         ".dnb-stopped",
     ),
     "long": (
-        "steps = [[*pieces(f'Answer {n}: ' + ANSWER[:400]), used(400 * n, 90), Finish('stop')]"
-        " for n in range(1, 13)]\n"
+        "def part(n):\n    text = ANSWER[:ANSWER.index('| Method')]\n"
+        "    return text.replace('Two ways to the same line', f'Answer {n}')\n\n"
+        "steps = [[*pieces(part(n)), used(400 * n, 90), Finish('stop')] for n in range(1, 13)]\n"
         "made = chat(*steps)\n"
         "for n in range(1, 13):\n    await made.send(f'Question {n}')\nmade",
         ".dnb-chat[data-status=idle] [data-role=assistant]:nth-of-type(4)",
