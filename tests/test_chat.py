@@ -36,6 +36,7 @@ from dispatch_nb.errors import (
     TurnFailedError,
     UnknownConversationError,
 )
+from dispatch_nb.providers.scripted import Pause, ScriptItem
 from dispatch_nb.widget.assets import load_bundle, read_typesetter
 from dispatch_nb.widget.outbox import PATIENCE_S, WINDOW
 from dispatch_nb.wire.conversation import Usage
@@ -224,6 +225,21 @@ def test_a_view_that_asks_about_chunks_is_told_what_they_took(chat):
     assert prompt["steps"] == 0
     assert "usage" not in prompt
     assert none is None
+
+
+def test_where_turns_were_stopped_is_known_to_every_page_and_later(path):
+    steps: list[list[ScriptItem]] = [
+        [TextDelta("one"), Finish("stop")],
+        [TextDelta("two"), Pause(60)],
+    ]
+    chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=path)
+    chat.send("a").result(10)
+    turn = chat.send("b")
+    wait_until(lambda: turn.text == "two")
+    assert chat.stops == []
+    turn.stop()
+    wait_until(lambda: chat.stops == [4])
+    assert dn.Chat(store=path, conversation=chat.conversation_id).stops == [4]
 
 
 def test_the_meter_shows_the_context_and_what_is_known_of_the_cost(chat, path):

@@ -137,6 +137,10 @@ class Conversation(Protocol):
         """Return what is known of the steps that some chunks are of; None if none is stored."""
         ...
 
+    def stops(self) -> list[int]:
+        """Return the `seq` of the last chunk of each turn that was stopped, the newest of them."""
+        ...
+
     def meter(self) -> Meter:
         """Return how full the context is, and what the newest turn and all of them cost."""
         ...

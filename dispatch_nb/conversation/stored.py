@@ -49,6 +49,10 @@ class StoredConversation:
         """Return what is known of the steps that some chunks are of; None if none is stored."""
         return self.store.answer_facts(self.id, first_seq, last_seq)
 
+    def stops(self) -> list[int]:
+        """Return the `seq` of the last chunk of each turn that was stopped, the newest of them."""
+        return self.store.stops(self.id)
+
     def meter(self) -> Meter:
         """Return how full the context is, and what the newest turn and all of them cost."""
         return self.store.meter(self.id)

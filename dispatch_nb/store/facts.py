@@ -11,7 +11,7 @@ from ..wire.conversation import Usage
 from ..wire.view import AnswerFacts, Meter
 from . import schema
 
-__all__ = ["answer_facts", "meter"]
+__all__ = ["answer_facts", "meter", "stops"]
 
 _chunks = schema.chunks
 _turns = schema.turns
@@ -85,6 +85,20 @@ def meter(connection: sa.Connection, conversation_id: str) -> Meter:
         turn_cost_usd=MISSING if of_turn is None else of_turn,
         cost_usd=MISSING if of_all is None else of_all,
     )
+
+
+def stops(connection: sa.Connection, conversation_id: str) -> list[int]:
+    """Return the `seq` of the last chunk of each turn that was stopped, the newest 100 of them."""
+    last = sa.func.max(_chunks.c.seq)
+    found = connection.scalars(
+        sa.select(last)
+        .join(_turns, _turns.c.turn_id == _chunks.c.turn_id)
+        .where(_chunks.c.conversation_id == conversation_id, _turns.c.status == "aborted")
+        .group_by(_chunks.c.turn_id)
+        .order_by(last.desc())
+        .limit(100)
+    )
+    return sorted(found)
 
 
 def _newest(steps: Any, column: str) -> str | None:

@@ -165,6 +165,11 @@ class ReadableStore:
         with self.connect() as connection:
             return reads.steps(connection)
 
+    def stops(self, conversation_id: str) -> list[int]:
+        """Return the `seq` of the last chunk of each turn that was stopped, the newest of them."""
+        with self.connect() as connection:
+            return facts.stops(connection, conversation_id)
+
     def turn_metrics(self, conversation_id: str) -> list[TurnMetrics]:
         """Return usage and timing of the sealed turns, in turn order."""
         with self.connect() as connection:

@@ -46,7 +46,7 @@ _module, _styles = (file.read_text(encoding="utf-8") for file in load_bundle())
 # What is sent again after a wait: small, unlike the module that every widget carries.
 _STATE = (
     *("conversation_id", "status", "title", "model", "settings", "notice"),
-    *("queue", "last_seq", "totals", "meter", "saved"),
+    *("queue", "last_seq", "totals", "meter", "stops", "saved"),
 )
 
 
@@ -108,6 +108,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
     last_seq = traitlets.Int(0, read_only=True).tag(sync=True)
     totals = traitlets.Dict(read_only=True).tag(sync=True)
     meter = traitlets.Dict(read_only=True).tag(sync=True)
+    stops: traitlets.List[Any] = traitlets.List(read_only=True).tag(sync=True)
     saved = traitlets.Dict(None, allow_none=True, read_only=True).tag(sync=True)
     usage = traitlets.Any(read_only=True)
     _used: Usage
@@ -372,7 +373,7 @@ class Chat(FrameSource, anywidget.AnyWidget):
         if committed and self._usage_is_looked_at():
             self.set_trait("usage", self.frame("usage"))
         if any(isinstance(row.event, TurnSealedEvent) for row in rows):
-            self.set_trait("meter", self._conversation.meter().to_wire())
+            self._tell_ends()
             self._save()
         self._updates.tell()
 
@@ -413,7 +414,11 @@ class Chat(FrameSource, anywidget.AnyWidget):
             self._used = add_usage(self._used, turn.usage)
         self.set_trait("last_seq", self._conversation.history(limit=1).latest_seq)
         self.set_trait("totals", self._used.to_wire())
+        self._tell_ends()
+
+    def _tell_ends(self) -> None:
         self.set_trait("meter", self._conversation.meter().to_wire())
+        self.set_trait("stops", self._conversation.stops())
 
     def _usage_is_looked_at(self) -> bool:
         # A frame costs a read; nobody has asked for one until the trait has a value.

@@ -45,7 +45,7 @@ export interface ChatState {
   readonly meter: Meter | null;
   /** What the kernel told of sections that were asked about, by their first seq. */
   readonly facts: ReadonlyMap<number, AnswerFacts | null>;
-  /** Where turns were stopped while this page was open: the places of their last chunks. */
+  /** Where turns were stopped: the places of their last chunks. */
   readonly stops: ReadonlySet<number>;
   /** What the person is writing; it outlives every view. */
   readonly draft: string;
@@ -67,6 +67,8 @@ export interface ChatStore {
   readonly formulas: Formulas;
   /** The images that chunks name, for every view of this chat. */
   readonly images: StoredImages;
+  /** What the person folded and unfolded, by the name of its place; it outlives every view. */
+  readonly folds: Map<string, boolean>;
   state(): ChatState;
   /** Be told after each change; returns what ends it. */
   subscribe(listener: () => void): () => void;

@@ -57,6 +57,7 @@ export function createChatStore(transport: Transport): ChatStore {
 
 class TransportChatStore implements ChatStore {
   readonly formulas: Formulas;
+  readonly folds = new Map<string, boolean>();
   readonly images: StoredImages;
   #state = initialChatState();
   #next: number | null = null;
@@ -377,6 +378,7 @@ class TransportChatStore implements ChatStore {
     this.#kernelStatus = status;
     this.#set({
       ...{ title, model, settings, usage, meter, queue },
+      stops: withAll(this.#state.stops, traits.stops),
       pending: pending.filter(({ requestId }) => !queued.has(requestId)),
       status: this.#canSend() ? status : "idle",
       notice: isOver ? null : notice,
@@ -443,4 +445,9 @@ function lastPlace({ transcript }: LiveState): number {
   const { committed, provisional, accumulating } = transcript;
   const last = committed.at(-1)?.seq ?? 0;
   return last + provisional.length + (accumulating === null ? 0 : 1);
+}
+
+/** Return the places with more of them; the same object if it has them all. */
+function withAll(places: ReadonlySet<number>, more: readonly number[]): ReadonlySet<number> {
+  return more.every((place) => places.has(place)) ? places : new Set([...places, ...more]);
 }

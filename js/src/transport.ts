@@ -34,6 +34,8 @@ export interface Traits {
   readonly lastSeq: number;
   readonly usage: Usage | null;
   readonly meter: Meter | null;
+  /** The last chunks of turns that were stopped, by their seq. */
+  readonly stops: readonly number[];
   /** Read what the notebook kept; it is large, and needed only until the kernel answers. */
   saved(): SnapshotMessage | null;
 }
@@ -56,7 +58,7 @@ export interface Transport {
 
 const TRAITS = [
   ...["conversation_id", "status", "title", "model", "settings", "notice"],
-  ...["queue", "last_seq", "totals", "meter", "saved"],
+  ...["queue", "last_seq", "totals", "meter", "stops", "saved"],
 ] as const;
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
 
@@ -94,6 +96,7 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
   const lastSeq: unknown = model.get("last_seq");
   const usage: unknown = model.get("totals");
   const meter: unknown = model.get("meter");
+  const stops: unknown = model.get("stops");
   const queue: unknown = model.get("queue");
   const settings: unknown = model.get("settings");
   return {
@@ -105,6 +108,7 @@ function readTraits(model: AnyModel, receiver: Receiver): Traits {
     notice: text(model.get("notice")),
     queue: Array.isArray(queue) ? (attempt(() => queue.map(parseQueuedText), receiver) ?? []) : [],
     lastSeq: typeof lastSeq === "number" ? lastSeq : 0,
+    stops: Array.isArray(stops) ? stops.filter((seq) => typeof seq === "number") : [],
     meter: isFilled(meter) ? attempt(() => parseMeter(meter), receiver) : null,
     usage: isFilled(usage) ? attempt(() => parseUsage(usage), receiver) : null,
     saved: () => {

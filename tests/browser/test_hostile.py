@@ -23,8 +23,8 @@ TASKS = ["toplevel", "disabled-by-default-devtools.timeline"]
 ALL = corpus()
 HEAVY = {"giant table", "deep nesting", "slow pattern"}
 LIGHT = [each for each in ALL if each.kind not in HEAVY]
-# By default every third of the heavy ones, the firing ones all.
-STALLING = [each for each in ALL if each.kind in HEAVY][:: 1 if FULL else 3]
+# By default every fourth of the heavy ones, of the others all.
+STALLING = [each for each in ALL if each.kind in HEAVY][:: 1 if FULL else 4]
 
 CONTROL = """<!doctype html><meta charset="utf-8"><title>Nothing is sanitised here</title>
 <body><script>

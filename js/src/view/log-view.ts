@@ -26,7 +26,7 @@ export class LogView {
   readonly #texts = new Map<number, MarkdownView>();
   readonly #images = new Map<number, HTMLElement>();
   readonly #copies = new Map<number, HTMLElement>();
-  readonly #openFolds = new Map<string, boolean>();
+  readonly #openFolds: Map<string, boolean>;
   readonly #countdown: RetryCountdown;
   #foldsChanged = 0;
   #sections: readonly Section[] = [];
@@ -38,6 +38,7 @@ export class LogView {
     this.#redraw = redraw;
     this.#countdown = new RetryCountdown(redraw);
     this.#formulas = formulaSetter(store.formulas);
+    this.#openFolds = new Map(store.folds);
     this.element.className = "dnb-log-content";
   }
 
@@ -128,6 +129,7 @@ export class LogView {
     get: (name) => this.#openFolds.get(name),
     set: (name, isOpen) => {
       this.#openFolds.set(name, isOpen);
+      this.#store.folds.set(name, isOpen);
       this.#foldsChanged += 1;
       this.#redraw();
     },
