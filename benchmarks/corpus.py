@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -36,7 +38,7 @@ from dispatch_nb.wire.conversation import (
 )
 from dispatch_nb.wire.events import DoneEvent, TextDeltaEvent, TurnSealedEvent, UserMessageEvent
 
-__all__ = ["CHUNKS_EACH", "Truth", "write_corpus"]
+__all__ = ["CHUNKS_EACH", "Truth", "multiply", "write_corpus"]
 
 CHUNKS_EACH = 50
 TURNS = 4
@@ -217,6 +219,29 @@ def write_corpus(
     for future in waiting:
         future.result()
     return truth
+
+
+_IDS = ("conversation_id", "turn_id", "step_id", "message_id", "tool_call_id")
+_TABLES = ("conversations", "turns", "steps", "chunks", "tool_calls", "events", "event_segments")
+
+
+def multiply(path: Path, times: int) -> None:
+    """Copy everything in a closed store under new ids, until it is there `times` times."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        for table in _TABLES:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            last = connection.execute(f"SELECT MAX(rowid) FROM {table}").fetchone()[0] or 0
+            for copy in range(1, times):
+                shown = [f"{n} || '-{copy:05d}'" if n in _IDS else n for n in columns]
+                connection.execute(
+                    f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(shown)} "
+                    f"FROM {table} WHERE rowid <= ? ORDER BY rowid",
+                    (last,),
+                )
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def main() -> None:
