@@ -24,6 +24,7 @@ __all__ = ["read_chunks", "stored_chunks"]
 _CONVERSATIONS = 16
 """How many conversations are kept at most, those that were read last, beside the whole."""
 
+_ROOM = 4_096
 _CHANGED = "SELECT MAX(n) FROM row_changes WHERE table_name IN ('chunks', 'deleted')"
 
 
@@ -73,7 +74,8 @@ def stored_chunks(store: FrameStore, connection: Connection, scope: Scope) -> pd
             kept.frame, kept.last, kept.change = None, 0, change
         last = _last(connection, ids)
         if kept.frame is None:
-            kept.frame = GrowingFrame(CHUNKS, last)
+            # Memory that is never written to is not there: room for more costs nothing yet.
+            kept.frame = GrowingFrame(CHUNKS, last + last // 4 + _ROOM)
         if last > kept.last:
             rows = None if ids else ("chunks", kept.last, last)
             fresh = Scope(ids, rows=rows, after=kept.last if ids else 0)

@@ -18,7 +18,34 @@ Every frame is a pandas DataFrame with a plain RangeIndex and exactly the column
 this order and of these dtypes, also when it is empty and while a turn runs. Join keys:
 `conversation_id` → `turn_id` → `step_id` → `seq` or `tool_call_id`. Times are UTC, columns
 ending in `_s` are seconds, in `_usd` US dollars, in `_json` JSON as text. What is not known
-is `<NA>`. `frame.attrs` names the schema and its version.
+is `<NA>`, never 0. Rows come as they were stored; a conversation's chunks by `seq`.
+
+```python
+chat.chunks, turn.chunks, store.chunks  # of a chat, a turn, a store
+dn.Frames(store, other).chunks  # of several: begins with a column `store`
+
+store.frame("steps", since="2026-01-31", models="gpt-4o-mini", columns=["step_id", "cost_usd"])
+store.frame("chunks", conversation_id="monday", dtype_backend="pyarrow")
+```
+
+What a filter or `columns` leaves out is not read. `since` and `models` choose turns: those that
+began then or later, those in which such a model was asked; of steps and usage `models` chooses the
+steps themselves.
+
+`frame.attrs` has the `schema` and its `schema_version`, and in `otel` what OpenTelemetry's GenAI
+conventions call the columns. A frame is yours to change. Chunks that were read once are kept with
+their store or chat, and the next frame reads the new rows alone; a frame of many rows is read as
+Arrow by processes beside this one where the extra `parquet` is installed.
+
+A SQLite store shows the same as views, `steps_frame` for `steps` and so on, times as ISO text;
+deltas are compressed there and have none. Long text is whole in every frame; pandas cuts it when it
+shows one (`display.max_colwidth`).
+
+`dispatch_nb.interchange` writes frames to `.parquet`, `.csv` and `.jsonl` and reads them back with
+their dtypes (`save`, `load`), writes events and chunks as JSON Lines (`save_events`,
+`save_chunks`), gives spans to OpenTelemetry (`to_otel`), and brings in OpenAI-style messages,
+Inspect AI logs and `llm` logs (`import_messages`, `import_inspect`, `import_llm`). DuckDB and
+polars take the frames as they are.
 
 This page is made from the column lists by `python -m dispatch_nb.frames.document`.
 """

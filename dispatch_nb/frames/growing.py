@@ -50,8 +50,11 @@ class GrowingFrame:
         """Add the rows of a frame of the same spec."""
         if len(frame) == 0:
             return
+        # pandas copies the attributes with every column that is taken from a frame.
+        plain = frame.copy(deep=False)
+        plain.attrs = {}
         for name, column in self._columns.items():
-            column.append(frame[name])
+            column.append(plain[name])
         self._length += len(frame)
         self._held = self._held if self._shares else []
 
