@@ -32,7 +32,7 @@ PATIENCE_S = 0.5
 # message: a notebook server may drop it, and then no later one tells them of a gap.
 QUESTIONS = 4
 # Committed chunks that a snapshot carries; older ones are asked for when they are scrolled to.
-SNAPSHOT_CHUNKS = 256
+SNAPSHOT_CHUNKS = 128
 
 
 class Outbox:

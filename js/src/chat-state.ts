@@ -97,6 +97,8 @@ export interface ChatStore {
   configure(model: string, settings: AnswerSettings): Promise<string | null>;
   /** Ask for the chunks before the oldest one here. */
   older(): void;
+  /** Tell whether the reader of a view follows the end; what is far above may go meanwhile. */
+  read(view: object, isAtEnd: boolean): void;
   /** Everything in `state` is on screen: the kernel may go on. */
   painted(): void;
   close(): void;

@@ -190,6 +190,39 @@ describe("the numbered event stream", () => {
     expect(kernel.count("older")).toBe(1);
   });
 
+  it("drops a page that no longer reaches what is there", () => {
+    const { kernel, store } = opened();
+    kernel.snapshot({ committed: storedTexts(301, "c") });
+    kernel.say({ type: "history", chunks: storedTexts(1, "a", "b"), latestSeq: 2 });
+    expect(shown(store)).toEqual(["c"]);
+    kernel.say({ type: "history", chunks: storedTexts(299, "a", "b"), latestSeq: 300 });
+    expect(shown(store)).toEqual(["a", "b", "c"]);
+  });
+
+  it("unloads what is far above while everyone follows the end, and pages it in again", () => {
+    const { kernel, store } = opened();
+    const texts = Array.from({ length: 1000 }, (_, index) => `${index + 1}`);
+    const view = {};
+    store.read(view, false);
+    kernel.snapshot({ committed: storedTexts(1, ...texts) });
+    kernel.events({ type: "turn-start" });
+    expect(shown(store)).toHaveLength(1000);
+    store.read(view, true);
+    expect(shown(store)).toHaveLength(616);
+    expect(shown(store).at(0)).toBe("385");
+    store.read(view, false);
+    store.older();
+    expect(kernel.act("older").before).toBe(385);
+    kernel.say({
+      type: "history",
+      chunks: storedTexts(129, ...texts.slice(128, 384)),
+      latestSeq: 384,
+    });
+    expect(shown(store).at(0)).toBe("129");
+    kernel.events({ type: "text-delta", delta: "x" });
+    expect(shown(store)).toHaveLength(1000 - 128 + 1);
+  });
+
   it("keeps older pages over a new snapshot unless chunks between them are missing", () => {
     const { kernel, store } = opened();
     kernel.snapshot({ committed: storedTexts(1, "a", "b") });

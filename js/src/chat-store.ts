@@ -17,8 +17,10 @@ import { type Outcome, QueueActs } from "./queue-acts";
 import { requestIds } from "./request-ids";
 import { StoredImages } from "./stored-images";
 import { Timers } from "./timers";
-import { foldLive, fromSnapshot, type LiveState, mergeHistory } from "./transcript/live";
+import { foldLive, fromSnapshot, type LiveState } from "./transcript/live";
+import { oldestLoaded } from "./transcript/trimming";
 import type { ConversationStatus, Traits, Transport } from "./transport";
+import { trimmed, withOlder, withPage } from "./window";
 import type {
   AnswerSettings,
   EventsMessage,
@@ -69,6 +71,8 @@ class TransportChatStore implements ChatStore {
   /** Whether a trait has changed since this page is open: then there is a kernel. */
   #hasSpoken = false;
   #stopRequest: string | null = null;
+  /** The views whose reader has scrolled up: nothing is taken away above them. */
+  readonly #readers = new Set<object>();
   readonly #requestId = requestIds();
   readonly #listeners = new Set<() => void>();
   readonly #timers = new Timers();
@@ -184,10 +188,17 @@ class TransportChatStore implements ChatStore {
   }
 
   older(): void {
-    const before = this.#state.live.transcript.committed.at(0)?.seq;
-    if (this.#next === null || this.#state.isLoadingOlder || !before || before <= 1) return;
+    const before = oldestLoaded(this.#state.live.transcript);
+    if (this.#next === null || this.#state.isLoadingOlder || before <= 1) return;
     this.#transport.send({ type: "older", before });
     this.#set({ isLoadingOlder: true });
+  }
+
+  read(view: object, isAtEnd: boolean): void {
+    if (isAtEnd) this.#readers.delete(view);
+    else this.#readers.add(view);
+    const live = this.#trimmed(this.#state.live);
+    if (live !== this.#state.live) this.#set({ live });
   }
 
   painted(): void {
@@ -224,7 +235,7 @@ class TransportChatStore implements ChatStore {
         this.#fold(message);
         return;
       case "history":
-        this.#set({ live: mergeHistory(this.#state.live, message.chunks), isLoadingOlder: false });
+        this.#set({ live: withPage(this.#state.live, message.chunks), isLoadingOlder: false });
         return;
       case "reply":
         this.#answer(message);
@@ -268,7 +279,7 @@ class TransportChatStore implements ChatStore {
       pending = settlePending(pending, event);
     }
     this.#next = message.upto + 1;
-    this.#set({ live, pending, stops });
+    this.#set({ live: this.#trimmed(live), pending, stops });
     this.#watchTheEnd();
   }
 
@@ -397,6 +408,10 @@ class TransportChatStore implements ChatStore {
     if (this.#state.draft === "") this.#set({ draft: keptDraft(conversationId) });
   }
 
+  #trimmed(live: LiveState): LiveState {
+    return this.#readers.size > 0 ? live : trimmed(live);
+  }
+
   #canSend(): boolean {
     const { connection } = this.#state;
     return connection === "live" || connection === "waiting";
@@ -426,20 +441,6 @@ class TransportChatStore implements ChatStore {
     for (const listener of this.#listeners) listener();
   }
 }
-
-/** Keep the older pages that the person asked for when a snapshot brings the newest ones only. */
-function withOlder(live: LiveState, before: LiveState): LiveState {
-  const first = live.transcript.committed.at(0)?.seq ?? 0;
-  const known = before.transcript.committed;
-  const isJoined = (known.at(-1)?.seq ?? 0) >= first - 1;
-  return isJoined
-    ? mergeHistory(
-        live,
-        [...known].filter(({ seq }) => seq < first),
-      )
-    : live;
-}
-
 /** Return the place in the log of the last chunk: its seq, or the one it will have. */
 function lastPlace({ transcript }: LiveState): number {
   const { committed, provisional, accumulating } = transcript;

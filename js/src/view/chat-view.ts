@@ -9,6 +9,9 @@ import { icons } from "./icons";
 import { LogView } from "./log-view";
 import { QueueView } from "./queue-view";
 
+/** Nearer to the top than this, the page before is asked for. */
+const NEAR_TOP_PX = 400;
+
 /** Draw `store` into `element` until the returned function is called. */
 export function mountChat(element: HTMLElement, store: ChatStore): () => void {
   const view = new ChatView(store);
@@ -37,7 +40,11 @@ class ChatView {
     this.#log = new LogView(store, () => this.#schedule());
     this.#composer = new Composer(store, () => this.#follow.follow());
     this.#queue = new QueueView(store, () => this.#composer.focus());
-    this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => this.#schedule());
+    this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => {
+      store.read(this, this.#follow.isFollowing);
+      this.#schedule();
+    });
+    this.#scroller.addEventListener("scroll", () => this.#reachBack(), { passive: true });
     this.#build();
     this.#unsubscribe = store.subscribe(() => this.#schedule());
   }
@@ -51,6 +58,7 @@ class ChatView {
   close(): void {
     cancelAnimationFrame(this.#frame);
     this.#unsubscribe();
+    this.#store.read(this, true);
     this.#follow.close();
     this.root.remove();
   }
@@ -97,6 +105,11 @@ class ChatView {
     this.#composer.update(state);
     this.#announcer.update(state);
     this.#store.painted();
+  }
+
+  /** Ask for the page before the oldest chunk while the reader comes near to it. */
+  #reachBack(): void {
+    if (!this.#follow.isFollowing && this.#scroller.scrollTop < NEAR_TOP_PX) this.#store.older();
   }
 
   #jumpTemplate(): TemplateResult | typeof nothing {

@@ -1,0 +1,128 @@
+"""A conversation of 10,000 chunks: what is drawn, what stays in its place, what is unloaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from .lab import Notebook, open_notebook
+
+CHUNKS = 10_000
+SETUP = f"""
+import dispatch_nb as dn, tempfile
+from dispatch_nb.compose import open_store
+from dispatch_nb.store.rows import CommitStamp, ConversationRow
+from dispatch_nb.wire.conversation import ChatMessage, TextChunk
+store = open_store(tempfile.mkdtemp() + "/long.db")
+store.create_conversation(ConversationRow("long", created_us=1)).result()
+texts = {{
+    "user": "Question number {{n}}, in a sentence or two of plain words?",
+    "assistant": "## Answer {{n}}\\n\\nSome *plain* words and `code`.\\n\\n- one\\n- two\\n\\n"
+                 "```python\\nfor i in range({{n}}):\\n    print(i)\\n```\\n",
+}}
+for first in range(0, {CHUNKS}, 2):
+    said = [ChatMessage(role=role, chunks=[TextChunk(text=text.format(n=first))])
+            for role, text in texts.items()]
+    stamp = CommitStamp(first // 2 + 1, at_us=1, mono_us=1)
+    done = store.append_chunks("long", said, turn_id=f"t{{first}}", step_id=None, event=stamp)
+done.result()
+chat = dn.Chat(store=store, conversation="long")
+chat.last_seq
+"""
+CELLS = [SETUP, "chat", "await chat.send('1+2')\nNone"]
+PAGE = 128
+MOST_LOADED = 768
+
+
+@pytest.fixture
+def notebook(browser, lab):
+    with open_notebook(browser, lab, lab.write("long.ipynb", CELLS)) as notebook:
+        notebook.run(0)
+        assert notebook.output(0) == str(CHUNKS)
+        yield notebook
+
+
+class Work:
+    """What the main thread of a page works, from now on."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._session = notebook.page.context.new_cdp_session(notebook.page)
+        self._session.send("Performance.enable")
+        self._since = self._seconds()
+
+    def milliseconds(self) -> float:
+        return 1000 * (self._seconds() - self._since)
+
+    def _seconds(self) -> float:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+
+def chunks_drawn(notebook: Notebook) -> int:
+    return int(notebook.page.locator(".dnb-text, .dnb-bubble").count())
+
+
+def scroll_to(notebook: Notebook, top: float) -> None:
+    """Scroll, and wait until what came into sight has its real height."""
+    notebook.page.evaluate(
+        "top => { document.querySelector('.dnb-log').scrollTop = top; }",
+        top,
+    )
+    notebook.page.wait_for_timeout(300)
+
+
+PLACE = """() => {
+  const log = document.querySelector('.dnb-log').getBoundingClientRect();
+  const section = [...document.querySelectorAll('.dnb-section')]
+    .find(each => each.getBoundingClientRect().bottom > log.top + 40);
+  window.__watched = section;
+  return section.getBoundingClientRect().top;
+}"""
+
+
+def test_the_newest_part_alone_is_drawn_at_first(notebook):
+    work = Work(notebook)
+    notebook.run(1)
+    notebook.page.wait_for_function("() => document.querySelectorAll('.dnb-section').length > 100")
+    notebook.page.wait_for_timeout(300)
+    print(f"\nfirst paint of {CHUNKS:,} chunks: {work.milliseconds():.0f} ms of main thread")
+    assert chunks_drawn(notebook) == PAGE
+
+
+def test_earlier_pages_come_while_the_reader_scrolls_and_move_nothing(notebook):
+    notebook.run(1)
+    notebook.page.wait_for_function("() => document.querySelectorAll('.dnb-section').length > 100")
+    for pages in (2, 3, 4, 5):
+        for top in (2000, 900, 450):
+            scroll_to(notebook, top)
+        before = notebook.page.evaluate(PLACE)
+        top = notebook.page.evaluate("() => document.querySelector('.dnb-log').scrollTop")
+        scroll_to(notebook, min(top, 450) - 60)
+        notebook.page.wait_for_function(
+            "count => document.querySelectorAll('.dnb-text, .dnb-bubble').length >= count",
+            arg=pages * PAGE,
+        )
+        notebook.page.wait_for_timeout(300)
+        after = notebook.page.evaluate("() => window.__watched.getBoundingClientRect().top")
+        assert abs(after - before - (top - min(top, 450) + 60)) <= 2
+    notebook.page.locator(".dnb-jump-button").click()
+    notebook.page.wait_for_timeout(500)
+    assert chunks_drawn(notebook) <= MOST_LOADED
+
+
+def test_a_turn_at_the_end_draws_a_bounded_part_again(notebook):
+    notebook.run(1)
+    notebook.page.wait_for_function("() => document.querySelectorAll('.dnb-section').length > 100")
+    notebook.page.wait_for_timeout(1000)
+    notebook.page.evaluate(
+        """() => {
+          window.__changed = 0;
+          const past = document.querySelectorAll('.dnb-section');
+          const watch = new MutationObserver(all => { window.__changed += all.length; });
+          for (const section of [...past].slice(0, -2))
+            watch.observe(section, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    notebook.run(2)
+    notebook.page.wait_for_timeout(500)
+    assert notebook.page.evaluate("() => window.__changed") == 0
+    assert chunks_drawn(notebook) <= MOST_LOADED
