@@ -1,7 +1,7 @@
 // Bundle the front end into dispatch_nb/static: the widget as one ES module and one style sheet,
 // the typesetter of formulas, which a page asks for when it meets one, and the list of a store.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -10,6 +10,40 @@ import * as esbuild from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "dispatch_nb", "static");
 const watch = process.argv.includes("--watch");
+
+/** The bundle carries those definitions of the wire only that its parsers lead to. */
+const leanSchema = {
+  name: "lean-schema",
+  setup(build) {
+    build.onLoad({ filter: /wire[\\/]schema\.json$/ }, async ({ path }) => {
+      const schema = JSON.parse(await readFile(path, "utf8"));
+      const parsers = await readFile(join(here, "src/wire/parse.ts"), "utf8");
+      const used = await usedParsers();
+      const names = [...parsers.matchAll(/const (\w+) = parserOf<\w+>\(\s*"(\w+)"/g)];
+      const waiting = names.filter(([, parser]) => used.has(parser)).map(([, , name]) => name);
+      const kept = {};
+      for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+        if (name in kept) continue;
+        kept[name] = schema.$defs[name];
+        const references = JSON.stringify(kept[name]).matchAll(/#\/\$defs\/(\w+)/g);
+        waiting.push(...Array.from(references, ([, referred]) => referred));
+      }
+      return { contents: JSON.stringify({ $defs: kept }), loader: "json" };
+    });
+  },
+};
+
+/** Return the names of the parsers that anything but tests and the wire itself imports. */
+async function usedParsers() {
+  const used = new Set();
+  for (const name of await readdir(join(here, "src"), { recursive: true })) {
+    if (!/\.ts$/.test(name) || /\.test\.ts$|^(wire|testing)[\\/]/.test(name)) continue;
+    const source = await readFile(join(here, "src", name), "utf8");
+    const imports = /import \{([^}]*)\} from "[./]*wire\/parse"/.exec(source)?.[1] ?? "";
+    for (const [parser] of imports.matchAll(/\w+/g)) used.add(parser);
+  }
+  return used;
+}
 
 const options = {
   absWorkingDir: here,
@@ -31,6 +65,7 @@ const options = {
     "linkify-it": "./src/lean/linkify-it.ts",
     "uc.micro": "./src/lean/uc-micro.ts",
   },
+  plugins: [leanSchema],
   minify: !watch,
   sourcemap: watch ? "inline" : false,
   logLevel: "warning",

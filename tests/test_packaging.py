@@ -98,6 +98,11 @@ def installed(wheel: Path, tmp_path: Path, path_without_node: str) -> Path:
     return python
 
 
+def test_what_every_chat_carries_stays_small() -> None:
+    """A notebook host copies the module into each chat, and the notebook keeps it."""
+    assert (ROOT / "dispatch_nb" / "static" / "widget.js").stat().st_size < 300_000
+
+
 def test_a_wheel_built_without_node_is_pure_and_holds_the_front_end(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { storedTexts } from "../testing/kernel";
 import { ChatPage } from "../testing/page";
 
 let page: ChatPage;
@@ -141,6 +142,84 @@ describe("a turn as it comes", () => {
     await page.frame();
     expect(page.kernel.act("send").text).toBe("my question");
     expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("something else");
+  });
+
+  it("shows a call while its arguments are written, then its output while it runs", async () => {
+    page = await ChatPage.running();
+    const call = { toolCallId: "1", toolName: "write", stepId: "t#0" };
+    const card = () => page.find(".dnb-tool");
+    page.kernel.events({ type: "nb.tool-input-delta", ...call, delta: '{"path": ' });
+    await page.frame();
+    const element = card();
+    expect(element.dataset.state).toBe("writing");
+    expect(element.textContent).toContain('{"path": ');
+    page.kernel.events({ type: "nb.tool-input-delta", ...call, delta: '"a.md"}' });
+    await page.frame();
+    expect(card()).toBe(element);
+    expect(element.textContent).toContain('{"path": "a.md"}');
+    page.kernel.events({ type: "tool-call", ...call, input: { path: "a.md" } });
+    page.kernel.events({ type: "tool-output", toolCallId: "1", stream: "stdout", data: "half\n" });
+    await page.frame();
+    expect(card()).toBe(element);
+    expect(element.dataset.state).toBe("running");
+    expect(element.querySelector(".dnb-tool-inline")?.textContent).toBe('path: "a.md"');
+    expect(element.querySelector(".dnb-tool-output")?.textContent).toContain("half");
+    page.kernel.events({ type: "tool-result", ...call, content: "done", isError: false });
+    await page.frame();
+    expect(card()).toBe(element);
+    expect(element.dataset.state).toBe("done");
+    expect(element.querySelector(".dnb-tool-output")).toBeNull();
+  });
+
+  it("tells on demand what an answer took", async () => {
+    page = await ChatPage.running();
+    page.kernel.events(
+      { type: "text-delta", delta: "an answer" },
+      { type: "done", reason: "stop" },
+    );
+    page.kernel.events({ type: "nb.chunks-committed", firstSeq: 1, count: 2 });
+    page.kernel.events({ type: "turn-sealed" });
+    page.kernel.change({ status: "idle" });
+    await page.frame();
+    page.find('[data-role="assistant"] .dnb-details').click();
+    await page.frame();
+    expect(page.kernel.act("about")).toMatchObject({ firstSeq: 2, lastSeq: 2 });
+    const usage = { inputTokens: 1200, outputTokens: 34 };
+    const facts = { steps: 1, isLowerBound: false, usage, costUsd: 0.0021, ttftMs: 340 };
+    page.kernel.say({ type: "facts", firstSeq: 2, lastSeq: 2, facts });
+    await page.frame();
+    const shown = [...page.root.querySelectorAll(".dnb-fact")].map((fact) =>
+      [...fact.children].map(({ textContent }) => textContent),
+    );
+    expect(shown).toEqual([
+      ["Tokens in", "1,200"],
+      ["Tokens out", "34"],
+      ["Cost", "$0.0021"],
+      ["First token after", "340 ms"],
+    ]);
+  });
+
+  it("marks where turns were stopped, also those of another page", async () => {
+    page = new ChatPage({ stops: [2], last_seq: 4 });
+    page.kernel.snapshot({ committed: storedTexts(1, "a", "half", "b", "whole") });
+    await page.frame();
+    const stopped = [...page.root.querySelectorAll(".dnb-section")].map((section) =>
+      Boolean(section.querySelector(".dnb-stopped")),
+    );
+    expect(stopped).toEqual([false, true, false, false]);
+  });
+
+  it("counts down to a retry", async () => {
+    page = await ChatPage.running();
+    const retry = { type: "provider-retry", attempt: 1, delayMs: 3000, message: "Busy" } as const;
+    page.kernel.events(retry);
+    await page.frame();
+    const said = () => page.find(".dnb-retry strong").textContent;
+    expect(said()).toBe("Retry #2 in 3s");
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(said()).toBe("Retry #2 in 2s");
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(said()).toBe("Retry #2 now");
   });
 
   it("announces a retry until the next sign of life", async () => {
