@@ -19,8 +19,9 @@ TARGET = Path(__file__).parents[2] / "docs" / "images"
 SHOTS = [
     *((name, 1000, False) for name in ("empty", "answer", "streaming", "thinking", "tools")),
     *((name, 1000, False) for name in ("writing", "error", "retry", "stopped", "long")),
-    *((name, 1000, True) for name in ("answer", "tools", "error")),
     ("tools", 520, False),
+    # A JupyterLab that was made dark stays dark.
+    *((name, 1000, True) for name in ("answer", "tools", "error")),
     ("answer", 520, True),
 ]
 
