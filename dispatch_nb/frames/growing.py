@@ -215,7 +215,7 @@ class _Objects:
         return self._whole[:length]
 
 
-_PART = 65_536
+_PART = 8_192
 
 
 def joined(spec: FrameSpec, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
