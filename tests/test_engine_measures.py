@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dispatch_nb.engine.contracts import (
+    AbortSignal,
     DispatchPolicy,
     Failure,
     Finish,
@@ -15,11 +16,12 @@ from dispatch_nb.engine.contracts import (
     ToolContext,
     ToolOutcome,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.engine.retry import BackoffRetry
 from dispatch_nb.engine.usage import NO_USAGE, add_usage, is_reported
 from dispatch_nb.wire.conversation import Usage
-from tests.engine_parts import AnyTool, Clock, Line, Playback, Turn, call, echo
+from tests.engine_parts import AnyTool, Clock, Line, Playback, Turn, aborting, call, echo
 
 pytestmark = pytest.mark.anyio
 
@@ -61,14 +63,53 @@ async def test_done_has_usage_and_context_size_where_something_was_reported(
     assert ("usage" in done, "contextSize" in done) == (reported, reported)
 
 
-async def test_usage_is_summed_over_reports_and_steps_and_context_size_is_the_last_step():
-    first: list[Line] = [usage(10, 1), usage(5, 1, cache_read_tokens=4), call("echo")]
+async def test_usage_is_summed_over_steps_and_context_size_is_the_last_step():
+    first: list[Line] = [usage(15, 2, cache_read_tokens=4), call("echo")]
     turn = Turn(Playback(first, [usage(30, 7), TextDelta("x")]), [echo()])
     result = await turn.run()
     assert result.usage == Usage(input_tokens=45, output_tokens=9, cache_read_tokens=4)
     done = turn.of("done")[0]
     assert (done.usage, done.context_size) == (result.usage, 37)
-    assert [event.usage.input_tokens for event in turn.of("usage")] == [10, 5, 30]
+    assert [event.usage.input_tokens for event in turn.of("usage")] == [15, 30]
+
+
+@pytest.mark.parametrize("last", [usage(10, 9), UsageSoFar(usage(10, 9))])
+async def test_a_request_has_one_usage_event_however_often_its_provider_counts(
+    last: UsageReport | UsageSoFar,
+):
+    told: list[Line] = [UsageSoFar(usage(10, 1)), TextDelta("x"), usage(10, 4), TextDelta("y")]
+    turn = Turn(Playback([*told, last, Finish("stop")]))
+    result = await turn.run()
+    (event,) = turn.of("usage")
+    # So the sum of the events and the last of them are the same.
+    assert event.usage == result.usage == turn.of("done")[0].usage == last_counts(last)
+
+
+def last_counts(event: UsageReport | UsageSoFar) -> Usage:
+    return (event.report if isinstance(event, UsageSoFar) else event).usage
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_request_that_ends_early_has_one_usage_event_with_what_was_told(fails: bool):
+    signal = AbortSignal()
+    end: Line = Failure("gone") if fails else aborting(signal)
+    turn = Turn(Playback([UsageSoFar(usage(10, 1)), TextDelta("x"), end]), signal=signal)
+    result = await turn.run()
+    assert [event.usage for event in turn.of("usage")] == [usage(10, 1).usage] == [result.usage]
+    (told,) = turn.of("nb.request-told")
+    assert (told.attempt, told.usage) == (0, result.usage)
+
+
+async def test_counts_before_any_content_do_not_keep_a_request_from_a_retry():
+    retry = BackoffRetry(delays_ms=[0], jitter=0)
+    busy: list[Line] = [UsageSoFar(usage(10, 1)), Failure("busy", retryable=True)]
+    turn = Turn(Playback(busy, [TextDelta("x"), usage(10, 5), Finish("stop")]), retry=retry)
+    result = await turn.run()
+    # The log tells of both; the contract's own event only of the answer's request.
+    assert [event.usage for event in turn.of("usage")] == [usage(10, 5).usage] == [result.usage]
+    assert [(each.attempt, each.usage) for each in turn.of("nb.request-told")] == [
+        (0, usage(10, 1).usage)
+    ]
 
 
 async def test_context_size_is_zero_if_only_the_last_step_reported_nothing():

@@ -17,6 +17,7 @@ from dispatch_nb.engine.contracts import (
     TextDelta,
     ToolCall,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.providers.chat_reader import ChunkReader
 from dispatch_nb.wire.conversation import Usage
@@ -252,7 +253,11 @@ def test_the_last_usage_counts_wherever_it_stands() -> None:
         events = read(
             early, {**delta("stop"), **last}, {"choices": [], "usage": None}, {"usage": {}}
         )
-        assert events[1:] == [
+        assert events[:2] == [
+            TextDelta("a"),
+            UsageSoFar(UsageReport(Usage(input_tokens=2, output_tokens=1), raw=early["usage"])),
+        ]
+        assert events[2:] == [
             UsageReport(Usage(input_tokens=2, output_tokens=3), raw=final),
             Finish("stop"),
         ]

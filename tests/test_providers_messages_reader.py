@@ -17,6 +17,7 @@ from dispatch_nb.engine.contracts import (
     TextDelta,
     ToolCall,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.providers.answer import Answer
 from dispatch_nb.providers.messages_reader import MessageReader
@@ -70,7 +71,11 @@ def read(*frames: Any) -> list[ProviderEvent]:
 
 
 def said(events: Sequence[ProviderEvent]) -> list[ProviderEvent]:
-    return [event for event in kept(events) if not isinstance(event, AnswerInfo | UsageReport)]
+    return [
+        event
+        for event in kept(events)
+        if not isinstance(event, AnswerInfo | UsageReport | UsageSoFar)
+    ]
 
 
 def test_who_answered_is_told_first_and_once():
@@ -249,7 +254,8 @@ def test_an_error_in_the_stream_is_a_failure(error: Frame, code: str, retryable:
         assert isinstance(failure, Failure)
         assert (failure.code, failure.retryable) == (code, retryable)
         assert error["error"]["message"] in failure.message
-    assert not [e for e in read(start(input_tokens=3), error) if isinstance(e, UsageReport)]
+    told = [e for e in read(start(input_tokens=3), error) if not isinstance(e, AnswerInfo)]
+    assert [type(event) for event in told] == [UsageSoFar, Failure]
 
 
 def test_an_error_in_mid_stream_keeps_what_was_said_and_runs_no_call():

@@ -19,6 +19,7 @@ from dispatch_nb.engine.contracts import (
     TextDelta,
     ToolCall,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.providers.http import Timeouts
@@ -189,7 +190,8 @@ async def test_an_error_inside_a_stream_ends_it_with_the_providers_words(
     start = sse({**delta(content="a"), "usage": USAGE})
     events = await answer(start + body + sse(delta(content="late"), "[DONE]"))
     assert text_of(events) == "a"
-    assert isinstance(events[1], UsageReport)
+    assert isinstance(events[1], UsageSoFar)
+    assert events[2] == events[1].report
     failure = failure_of(events)
     assert failure.message.endswith(f"with an error: {words}")
     assert (failure.code, failure.retryable) == (code, retryable)

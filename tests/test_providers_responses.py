@@ -16,6 +16,7 @@ from dispatch_nb.engine.contracts import (
     TextDelta,
     ToolCall,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.providers.responses_reader import ResponseReader
 from dispatch_nb.wire.conversation import Usage
@@ -265,7 +266,8 @@ def test_a_failed_response_runs_no_call(
     assert isinstance(failure, Failure)
     assert words in failure.message
     assert code is None or failure.code == code
-    assert [type(event) for event in events] == [TextDelta, AnswerInfo, UsageReport, Failure]
+    types = [UsageSoFar, TextDelta, AnswerInfo, UsageReport, Failure]
+    assert [type(event) for event in events] == types
 
 
 def test_a_whole_failed_response_is_a_failure() -> None:

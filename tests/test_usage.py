@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from dispatch_nb.engine.contracts import (
     TextDelta,
     ToolCall,
     UsageReport,
+    UsageSoFar,
 )
 from dispatch_nb.engine.retry import BackoffRetry
+from dispatch_nb.engine.usage import TOKENS_PER_IMAGE
 from dispatch_nb.store import Store
 from dispatch_nb.wire.conversation import Usage
 from dispatch_nb.wire.events import UsageEvent
@@ -29,6 +32,11 @@ from tests.waiting import wait_until
 RAW = {"prompt_tokens": 100, "details": {"cached": 40, "reasoning": 7}}
 REPORT = UsageReport(
     Usage(input_tokens=100, output_tokens=20, cache_read_tokens=40, cache_write_tokens=5),
+    reasoning_tokens=7,
+    raw=RAW,
+)
+MORE = UsageReport(
+    Usage(input_tokens=100, output_tokens=21, cache_read_tokens=40, cache_write_tokens=5),
     reasoning_tokens=7,
     raw=RAW,
 )
@@ -176,13 +184,80 @@ class AtOnce(BackoffRetry):
         return 0 if attempt < 3 else None
 
 
-def test_a_retried_request_counts_once(store: Store) -> None:
-    busy: Step = [Failure("busy", "503", retryable=True)]
-    chat = chat_with(store, busy, busy, [TextDelta("x"), REPORT, Finish("x")], retry=AtOnce())
+def test_a_retried_request_has_a_row_of_its_own_and_what_it_had_told_counts(store: Store) -> None:
+    refused: Step = [Failure("busy", "503", retryable=True, status=503)]
+    broken: Step = [UsageSoFar(REPORT), Failure("gone", retryable=True)]
+    chat = chat_with(store, refused, broken, [TextDelta("x"), REPORT, Finish("x")], retry=AtOnce())
     turn = chat.send("?").result(20)
-    assert rows(chat.steps) == [WHOLE]
-    assert chat.steps["attempt"].tolist() == [2]
+    missing = dict.fromkeys(WHOLE) | {"usage_source": "missing", "is_lower_bound": True}
+    assert rows(chat.steps) == [missing, {**WHOLE, "is_lower_bound": True}, WHOLE]
+    assert chat.steps["attempt"].tolist() == [0, 1, 2]
+    assert chat.steps["finish_reason"].tolist()[:2] == ["error"] * 2
+    assert chat.steps["error_message"].tolist()[:2] == ["busy", "gone"]
+    doubled = {k: 2 * v if type(v) is int else v for k, v in WHOLE.items()}
+    assert rows(chat.turns) == [{**doubled, "is_lower_bound": True}]
+    # The turn's own report is that of the request which answered.
     assert sum(isinstance(row.event, UsageEvent) for row in chat.events(turn)) == 1
+    assert turn.usage == REPORT.usage == store.turn_metrics(chat.conversation_id)[0].usage
+    assert len(store.turn_metrics(chat.conversation_id)[0].steps) == 1
+    chat.close()
+
+
+async def hang() -> None:
+    await asyncio.sleep(60)
+
+
+def test_a_request_stopped_midway_keeps_its_counts_and_the_rest_is_estimated(store: Store) -> None:
+    chat = chat_with(store, [UsageSoFar(REPORT), TextDelta("b" * 9), hang, Finish("stop")])
+    turn = chat.send("p" * 8)
+    wait_until(lambda: turn.text != "")
+    turn.stop()
+    turn.result(20)
+    cut = {**WHOLE, "output_tokens": 23, "usage_source": "estimated", "is_lower_bound": True}
+    assert rows(chat.steps) == [cut]
+    assert rows(chat.turns) == [cut]
+    assert raw_usages(store) == [RAW]
+    (metrics,) = store.turn_metrics(chat.conversation_id)
+    assert turn.usage == metrics.usage == metrics.steps[0].usage == REPORT.usage
+    chat.close()
+
+
+def test_counts_that_cover_all_that_was_said_need_no_estimate(store: Store) -> None:
+    broken: Step = [UsageSoFar(REPORT), TextDelta("x"), UsageSoFar(MORE), Failure("gone")]
+    chat = chat_with(store, broken)
+    with pytest.raises(dn.DispatchError, match="gone"):
+        chat.send("?").result(20)
+    assert rows(chat.steps) == [{**WHOLE, "output_tokens": 21, "is_lower_bound": True}]
+    chat.close()
+
+
+def test_a_request_stopped_before_its_first_word_is_there_with_its_counts(store: Store) -> None:
+    asked = threading.Event()
+
+    async def reached() -> None:
+        asked.set()
+        await hang()
+
+    chat = chat_with(store, [UsageSoFar(REPORT), reached])
+    turn = chat.send("?")
+    assert asked.wait(20)
+    turn.stop()
+    turn.result(20)
+    assert rows(chat.steps) == [{**WHOLE, "is_lower_bound": True}]
+    assert chat.steps["finish_reason"].tolist() == ["aborted"]
+    assert rows(chat.turns) == [{**WHOLE, "is_lower_bound": True}]
+    chat.close()
+
+
+def test_an_image_counts_by_a_stated_rule(store: Store) -> None:
+    said: Step = [TextDelta("a"), Finish("stop")]
+    chat = chat_with(store, said, said)
+    image = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+    chat.send("p" * 8, images=[image, image]).result(20)
+    chat.send("p" * 8).result(20)
+    first, second = chat.steps["input_tokens"].tolist()
+    assert 2 * TOKENS_PER_IMAGE < first < 2 * TOKENS_PER_IMAGE + 100
+    assert second > first
     chat.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict, assert_never
@@ -20,8 +19,10 @@ from ..engine.contracts import (
     ToolCall,
     ToolInputDelta,
     UsageReport,
+    UsageSoFar,
 )
 from ..engine.draft import json_text
+from ..engine.usage import estimate_tokens
 from ..store.rows import UsageSource
 from ..wire.conversation import Usage
 
@@ -49,6 +50,7 @@ class Request:
     failure: Failure | None = None
     info: AnswerInfo = field(default_factory=AnswerInfo)
     _said: int = 0
+    _said_when_counted: int = 0
 
     def take(self, event: ProviderEvent, now_us: int) -> None:
         """Note what the provider says."""
@@ -61,7 +63,9 @@ class Request:
             case ToolCall():
                 self._answered(now_us, len(event.tool_name) + len(json_text(event.input)))
             case UsageReport():
-                self.report = event
+                self._count(event)
+            case UsageSoFar():
+                self._count(event.report)
             case Finish():
                 self.reason = event.reason
             case Failure():
@@ -76,7 +80,13 @@ class Request:
     def counted(self) -> tuple[Usage | None, UsageSource]:
         """Return the tokens and who counted them: an answer costs, told or not."""
         if self.report is not None:
-            return self.report.usage, "reported"
+            usage = self.report.usage
+            uncounted = self._said - self._said_when_counted
+            if self.reason is not None or not uncounted:
+                return usage, "reported"
+            # It was cut off: what it said after its last counts is estimated.
+            output = usage.output_tokens + estimate_tokens(uncounted)
+            return usage.model_copy(update={"output_tokens": output}), "estimated"
         if self.estimate is not None and (self._said or self.reason is not None):
             return self.estimate(self._said), "estimated"
         return None, "missing"
@@ -86,7 +96,20 @@ class Request:
         """The provider's own words for the tokens, as JSON."""
         if self.report is None or self.report.raw is None:
             return None
-        return json.dumps(dict(self.report.raw))
+        return json_text(dict(self.report.raw))
+
+    @property
+    def reported_output(self) -> int | None:
+        """The output tokens that were reported, where more of them are estimated."""
+        if self.report is None or self.counted()[1] == "reported":
+            return None
+        return self.report.usage.output_tokens
+
+    def _count(self, report: UsageReport) -> None:
+        # The same counts again do not cover what was said since.
+        if self.report is None or report.usage != self.report.usage:
+            self._said_when_counted = self._said
+        self.report = report
 
     def _answered(self, now_us: int, characters: int) -> None:
         if self.first_chunk_us is None:

@@ -194,6 +194,7 @@ class Recorder:
             reasoning_tokens=reasoning,
             usage_source=source,
             is_lower_bound=usage is None or finish is not None,
+            reported_output_tokens=request.reported_output,
             usage_json=request.raw_usage,
             temperature=self.options.temperature,
             top_p=self.options.top_p,

@@ -16,16 +16,25 @@ from typing import TYPE_CHECKING, Any
 from pydantic import MISSING
 
 from ..engine.contracts import ProviderOptions
-from ..engine.usage import add_usage
-from ..store.rows import ChunkSide, CommitStamp, EventRow, StepRow, ToolCallRow, TurnRow
+from ..engine.usage import add_usage, estimate_usage
+from ..store.rows import (
+    ChunkSide,
+    CommitStamp,
+    EventRow,
+    StepRow,
+    ToolCallRow,
+    TurnRow,
+    UsageSource,
+)
 from ..transcript.live import fold_live, initial_live
 from ..transcript.reconcile import INTERRUPTED
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, ToolCallChunk, Usage
 from ..wire.extensions import ChunksCommittedEvent, LiveEvent
 from .ending import turn_ending
-from .model_request import usage_columns
+from .prompt import prompt_messages
 from .recorder import Recorder
+from .told import ToldStep
 from .unstored import unstored_messages
 
 if TYPE_CHECKING:
@@ -63,7 +72,8 @@ class _OpenTurn:
     turn_id: str
     _usage: Usage | None = None
     _last_usage: Usage | None = None
-    _step_usage: Usage | None = None
+    _step: ToldStep = field(default_factory=ToldStep)
+    _source: UsageSource | None = None
     _recorder: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,14 +81,15 @@ class _OpenTurn:
         live = initial_live()
         for row in self.rows:
             self._recorder.see(row)
+            self._step.see(row)
             match row.event:
                 case ChunksCommittedEvent(count=number, step_id=step_id):
                     self._recorder.take_sides(number)
                     if step_id is not MISSING:
                         self._recorder.take_step((), aborted=False)
-                        self._step_usage = None
+                        self._step = ToldStep()
                 case e.UsageEvent(usage=usage):
-                    self._last_usage = self._step_usage = usage
+                    self._last_usage = usage
                     self._usage = usage if self._usage is None else add_usage(self._usage, usage)
                 case _:
                     pass
@@ -95,7 +106,8 @@ class _OpenTurn:
             step: StepRow | None = None
             calls: list[ToolCallRow] = []
             if not by_person:
-                step, calls = self._interrupted_step(messages, sides)
+                step, calls = self._interrupted_step(store, messages, sides)
+                writes += [store.save_step(row) for row in self._step.retried(step)]
                 sides = [replace(side, is_interrupted=done is None) for side in sides]
             writes.append(
                 store.append_chunks(
@@ -109,6 +121,8 @@ class _OpenTurn:
                     step=step,
                 )
             )
+        if done is None and not any(message.role != "user" for message in self._unstored):
+            writes += self._save_silent_step(store)
         closing: list[LiveEvent] = []
         if done is None:
             done = self._done()
@@ -142,13 +156,12 @@ class _OpenTurn:
             first_chunk_us=next((r.at_us for r in self.rows if isinstance(r.event, said)), None),
             completed_us=self.rows[-1].at_us,
             sealed_us=_now_us(),
-            **turn_ending(done),
+            **turn_ending(done, self._source),
         )
 
     def _interrupted_step(
-        self, messages: Sequence[ChatMessage], sides: Sequence[ChunkSide]
+        self, store: Store, messages: Sequence[ChatMessage], sides: Sequence[ChunkSide]
     ) -> tuple[StepRow, list[ToolCallRow]]:
-        usage = self._step_usage
         known, calls = self._recorder.take_step(messages, aborted=False)
         made = {
             chunk.tool_call_id
@@ -169,11 +182,25 @@ class _OpenTurn:
             gen_total_ms=known.gen_total_ms,
             delta_count=sum(side.delta_count or 0 for side in sides),
             chunk_count=known.chunk_count,
-            usage_source="missing" if usage is None else "reported",
-            is_lower_bound=True,
-            **usage_columns(usage),
         )
+        row = self._step.counted(
+            row,
+            # What the system prompt and the tools added is not known any more.
+            lambda said: estimate_usage(
+                prompt_messages(store, self.conversation_id), (), ProviderOptions(), said
+            ),
+        )
+        if self._usage is None or row.usage_source == "estimated":
+            self._source = row.usage_source
         return row, [_without_answer(call) for call in calls if call.tool_call_id in made]
+
+    def _save_silent_step(self, store: Store) -> list[Future[Any]]:
+        """Store what is known of a request that had brought nothing yet."""
+        row, _ = self._interrupted_step(store, (), ())
+        rows = self._step.retried(row)
+        if self._step.has_request:
+            rows.append(row)
+        return [store.save_step(each) for each in rows]
 
 
 def _without_answer(call: ToolCallRow) -> ToolCallRow:

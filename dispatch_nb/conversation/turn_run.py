@@ -137,7 +137,8 @@ class TurnRun:
             # An answer without a word was paid for like any other.
             await self._save_tries()
             row, _ = self._recorder.take_step((), aborted=self.signal.aborted)
-            await asyncio.wrap_future(self.store.save_step(row))
+            row = await asyncio.to_thread(self.price, row)
+            await self._write(self.store.save_step(row))
         await self._seal(error)
 
     def _input(self, messages: Sequence[ChatMessage]) -> RunTurnInput:
@@ -182,7 +183,8 @@ class TurnRun:
 
     async def _save_tries(self) -> None:
         for tried in self._recorder.take_failed():
-            await asyncio.wrap_future(self.store.save_step(tried))
+            priced = await asyncio.to_thread(self.price, tried)
+            await self._write(self.store.save_step(priced))
 
     async def _drain(self) -> list[ChatMessage]:
         await self.queue.added()

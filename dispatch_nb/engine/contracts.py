@@ -38,6 +38,7 @@ __all__ = [
     "ToolInputDelta",
     "ToolOutcome",
     "UsageReport",
+    "UsageSoFar",
 ]
 
 
@@ -97,6 +98,7 @@ class ToolInputDelta:
 class UsageReport:
     """The tokens of one request; exactly one a request, with its final counts.
 
+    Should there be more, each stands in the place of those before: counts are cumulative.
     It comes before `Finish`, or before the `Failure` that ends a broken request: the counts
     are a lower bound then, and they stand, so that the request is not tried again.
     `reasoning_tokens` are a part of `usage.output_tokens`, and `raw` is the provider's own
@@ -106,6 +108,17 @@ class UsageReport:
     usage: Usage
     reasoning_tokens: int | None = None
     raw: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSoFar:
+    """What is known of the tokens while the answer still streams; as often as it is told.
+
+    It stands, as a lower bound, where a `UsageReport` never comes. It is no content: a
+    request that has told no more may be tried again.
+    """
+
+    report: UsageReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +176,7 @@ ProviderEvent = (
     | ToolInputDelta
     | ToolCall
     | UsageReport
+    | UsageSoFar
     | Detail
     | AnswerInfo
     | Finish

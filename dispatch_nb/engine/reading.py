@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from pydantic import MISSING
 
@@ -18,7 +18,6 @@ from ..wire.conversation import (
     ErrorChunk,
     TextChunk,
     ThinkingChunk,
-    Usage,
 )
 from ..wire.events import (
     ErrorEvent,
@@ -28,7 +27,12 @@ from ..wire.events import (
     ToolCallEvent,
     UsageEvent,
 )
-from ..wire.extensions import ChunkDetail, ChunkDetailEvent, ToolInputDeltaEvent
+from ..wire.extensions import (
+    ChunkDetail,
+    ChunkDetailEvent,
+    RequestToldEvent,
+    ToolInputDeltaEvent,
+)
 from .contracts import (
     AbortSignal,
     AnswerInfo,
@@ -44,13 +48,16 @@ from .contracts import (
     ToolCall,
     ToolInputDelta,
     UsageReport,
+    UsageSoFar,
 )
-from .draft import Draft, call_chunk
+from .draft import Draft, call_chunk, json_text
 from .failures import as_failure
 from .tasks import cancelled_from_outside
-from .usage import NO_USAGE, add_usage
+from .usage import NO_USAGE
 
 __all__ = ["AnswerReader"]
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +79,7 @@ class AnswerReader:
     calls
         The tool calls so far, as the tools shall see them.
     usage
-        The sum of the step's usage reports.
+        What the answer took, as far as it was reported.
     reason
         The step's finish reason.
     first_token_ms
@@ -96,6 +103,11 @@ class AnswerReader:
         self._on_call = on_call
         self._draft = Draft()
         self._has_content = False
+        self._attempt = 0
+        self._report: UsageReport | None = None
+        self._info = AnswerInfo()
+        self._told: RequestToldEvent | None = None
+        self._is_counted = False
         self.calls: list[ToolCall] = []
         self.usage = NO_USAGE
         self.reason = "stop"
@@ -104,6 +116,26 @@ class AnswerReader:
     def message(self) -> ChatMessage | None:
         """Return the assistant's message so far."""
         return self._draft.message()
+
+    def count(self) -> None:
+        """Emit the one `usage` event of the answer, if anything was reported of it.
+
+        Called at the answer's end, however it came to it; later calls change nothing.
+        """
+        if self._is_counted or self._report is None:
+            return
+        self._is_counted = True
+        if self._report != UsageReport(self._report.usage) or self._info != AnswerInfo():
+            self._tell()  # what the event has no place for
+        self.usage = self._report.usage
+        self._turn.emit(
+            UsageEvent(
+                conversation_id=self._turn.conversation_id,
+                turn_id=self._turn.turn_id,
+                usage=self.usage,
+                step_id=self._step_id,
+            )
+        )
 
     async def read(self) -> None:
         """Read to the end of the answer, to a failure that is final, or to an abort."""
@@ -118,6 +150,8 @@ class AnswerReader:
             delay_ms = retry.delay_for(attempt, failure, waited_ms)
             if delay_ms is None:
                 return self._give_up(failure)
+            self._tell()
+            self._attempt, self._report, self._info = attempt + 1, None, AnswerInfo()
             await self._wait(retry, attempt, delay_ms, failure)
             if self._is_over():
                 return
@@ -155,6 +189,7 @@ class AnswerReader:
         | ToolInputDelta
         | ToolCall
         | UsageReport
+        | UsageSoFar
         | Detail
         | AnswerInfo
         | Finish,
@@ -170,16 +205,18 @@ class AnswerReader:
             case ToolCall():
                 self._has_content = True
                 self._take_call(event)
-            case UsageReport(usage):
+            case UsageReport():
                 self._has_content = True
-                self._take_usage(usage)
+                self._report = event
+            case UsageSoFar(report):
+                self._take_so_far(report)
             case Finish(reason):
                 self.reason = reason
             case Detail():
                 self._has_content = True
                 self._take_detail(event)
             case AnswerInfo():
-                pass  # the caller's recorder keeps it
+                self._info = event
             case _:
                 assert_never(event)
 
@@ -241,16 +278,34 @@ class AnswerReader:
             )
         )
 
-    def _take_usage(self, usage: Usage) -> None:
-        self.usage = add_usage(self.usage, usage)
-        self._turn.emit(
-            UsageEvent(
-                conversation_id=self._turn.conversation_id,
-                turn_id=self._turn.turn_id,
-                usage=usage,
-                step_id=self._step_id,
-            )
+    def _take_so_far(self, report: UsageReport) -> None:
+        is_first = self._report is None
+        self._report = report
+        if is_first:
+            # Whatever comes now, this much is known; counts in every frame are told at the end.
+            self._tell()
+
+    def _tell(self) -> None:
+        """Put on record what was reported, unless it is there already."""
+        report, info = self._report, self._info
+        if report is None and info == AnswerInfo():
+            return
+        told = RequestToldEvent(
+            conversation_id=self._turn.conversation_id,
+            turn_id=self._turn.turn_id,
+            step_id=self._step_id,
+            attempt=self._attempt,
+            response_id=_given(info.response_id),
+            response_model=_given(info.response_model),
+            usage=MISSING if report is None else report.usage,
+            reasoning_tokens=MISSING if report is None else _given(report.reasoning_tokens),
+            raw_usage=MISSING
+            if report is None or report.raw is None
+            else json_text(dict(report.raw)),
         )
+        if told != self._told:
+            self._told = told
+            self._turn.emit(told)
 
     async def _wait(
         self, retry: RetryStrategy, attempt: int, delay_ms: float, failure: Failure
@@ -268,6 +323,7 @@ class AnswerReader:
         await retry.sleep(delay_ms, self._signal)
 
     def _give_up(self, failure: Failure) -> None:
+        self.count()
         chunk = ErrorChunk(
             message=failure.message, code=MISSING if failure.code is None else failure.code
         )
@@ -281,6 +337,10 @@ class AnswerReader:
                 code=chunk.code,
             )
         )
+
+
+def _given(value: _T | None) -> _T | MISSING:
+    return MISSING if value is None else value
 
 
 async def _next(events: AsyncIterator[ProviderEvent]) -> ProviderEvent | None:

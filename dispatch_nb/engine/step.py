@@ -62,6 +62,7 @@ async def run_step(
     started_ms = turn.now() if turn.now is not None else None
     try:
         await run_unless_aborted(reader.read(), signal)
+        reader.count()
         turn.emit(_step_complete(turn, step_id, started_ms, reader.first_token_ms))
         if not eager:
             for call in reader.calls:

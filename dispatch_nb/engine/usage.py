@@ -14,9 +14,23 @@ from ..transcript.usage import NO_USAGE, add_usage
 from ..wire.conversation import ChatMessage, ImageChunk, Usage
 from .contracts import ProviderOptions, Tool
 
-__all__ = ["NO_USAGE", "add_usage", "estimate_usage", "is_reported"]
+__all__ = [
+    "NO_USAGE",
+    "TOKENS_PER_IMAGE",
+    "add_usage",
+    "estimate_tokens",
+    "estimate_usage",
+    "is_reported",
+]
 
 _CHARACTERS_PER_TOKEN = 4
+
+TOKENS_PER_IMAGE = 765
+"""What an image counts in an estimate: OpenAI's rule for one of 1024 x 1024 pixels.
+
+That is 85 and 170 for each of its four tiles; Anthropic's rule, width x height / 750, gives
+between 54 (200 x 200) and 1600 tokens.
+"""
 
 
 def is_reported(usage: Usage) -> bool:
@@ -34,22 +48,30 @@ def estimate_usage(
 ) -> Usage:
     """Return the tokens of a request whose provider reported none: four characters are one.
 
-    Images count nothing, so there the estimate is too low.
+    An image is `TOKENS_PER_IMAGE`, whatever its size, for an address does not tell it.
 
     Parameters
     ----------
     said
         Characters of the answer: text, thinking, and calls with their arguments.
     """
-    sent = len(options.system_prompt or "")
+    sent, images = len(options.system_prompt or ""), 0
     for message in messages:
         for chunk in message.chunks:
-            if not isinstance(chunk, ImageChunk):
+            if isinstance(chunk, ImageChunk):
+                images += 1
+            else:
                 fields = chunk.model_dump(exclude={"type", "step_id", "is_error"})
                 sent += sum(map(_characters, fields.values()))
     for tool in tools:
         sent += len(tool.name) + len(tool.description) + len(json.dumps(dict(tool.parameters)))
-    return Usage(input_tokens=_tokens(sent), output_tokens=_tokens(said))
+    input_tokens = estimate_tokens(sent) + images * TOKENS_PER_IMAGE
+    return Usage(input_tokens=input_tokens, output_tokens=estimate_tokens(said))
+
+
+def estimate_tokens(characters: int) -> int:
+    """Return the tokens of so many characters."""
+    return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 def _characters(value: object) -> int:
@@ -60,7 +82,3 @@ def _characters(value: object) -> int:
     if isinstance(value, list):
         return sum(map(_characters, value))
     return 0 if value is None or isinstance(value, bool) else len(str(value))
-
-
-def _tokens(characters: int) -> int:
-    return -(-characters // _CHARACTERS_PER_TOKEN)

@@ -16,6 +16,7 @@ from ..engine.contracts import (
     ReasoningDelta,
     TextDelta,
     UsageReport,
+    UsageSoFar,
 )
 from .chat_calls import Calls
 from .chat_errors import stream_failure
@@ -56,13 +57,15 @@ class ChunkReader:
             self._id = self._id or _text(frame.get("id"))
             self._model = self._model or _text(frame.get("model"))
         usage = frame.get("usage") or ("x_groq" in frame and _mapping(frame["x_groq"]).get("usage"))
+        events: list[ProviderEvent] = []
         if usage and isinstance(usage, Mapping):
             self._usage = usage
-        events: list[ProviderEvent] = []
         choices = frame.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, Mapping) and not choice.get("index"):
                 self._choice(choice, events)
+        if usage and usage is self._usage and self._finish is None:  # else the end is near
+            events.append(UsageSoFar(_report(self._usage)))
         if (
             event == "error"
             or frame.get("error")
@@ -96,8 +99,8 @@ class ChunkReader:
             events.append(AnswerInfo(self._id or None, self._model or None))
             self._id = self._model = ""
         if self._usage is not None:
-            raw, self._usage = self._usage, None
-            events.append(UsageReport(read_usage(raw), read_reasoning(raw), raw))
+            events.append(_report(self._usage))
+            self._usage = None
         return events
 
     def whole(self, data: Mapping[str, Any]) -> list[ProviderEvent] | None:
@@ -156,8 +159,8 @@ class ChunkReader:
         events.append(TextDelta(text))
 
 
-def _is_error(frame: Mapping[str, Any]) -> bool:
-    return frame.get("object") == "error" or frame.get("type") == "error"
+def _report(raw: Mapping[str, Any]) -> UsageReport:
+    return UsageReport(read_usage(raw), read_reasoning(raw), raw)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from ..engine.contracts import (
     ToolCall,
     ToolInputDelta,
     UsageReport,
+    UsageSoFar,
 )
 from ..wire.conversation import Usage
 from .chat_errors import stream_failure
@@ -87,9 +88,8 @@ class MessageReader:
             case "message_start":
                 return self._start(_mapping(data.get("message")))
             case "message_delta":
-                self._count(data.get("usage"))
                 self._reason = _text(_mapping(data.get("delta")).get("stop_reason")) or self._reason
-                return []
+                return self._count(data.get("usage"))
             case "message_stop":
                 return self._stop()
             case "error":
@@ -107,7 +107,8 @@ class MessageReader:
     def usage(self) -> list[ProviderEvent]:
         """Return what is left to say of an answer that broke off: no call, but its usage.
 
-        Before the first content nothing is counted, for the request can be made again.
+        Before the first content there is no report, for the request can be made again: its
+        usage so far has been told.
         """
         held = [event for event in self._held or () if not isinstance(event, ToolCall)]
         return [*held, *(self._usage_report() if self._has_content else ())]
@@ -119,7 +120,7 @@ class MessageReader:
         content = data.get("content")
         if data.get("type") != "message" or not isinstance(content, list):
             return None
-        events = self._start(data)
+        events = self._start(data)[:1]  # its usage is the final one
         for index, block in enumerate(content):
             events += self._open(index, _mapping(block))
             events += self._end(self._blocks.pop(index))
@@ -134,8 +135,8 @@ class MessageReader:
             words = "The provider began a second answer inside the first: nothing of it was used."
             return [*self.usage(), Failure(words, retryable=True)]
         self._started, self._message_id = True, message_id
-        self._count(message.get("usage"))
-        return [AnswerInfo(message_id, _text(message.get("model")) or None)]
+        info = AnswerInfo(message_id, _text(message.get("model")) or None)
+        return [info, *self._count(message.get("usage"))]
 
     def _open(self, index: int, head: Mapping[str, Any]) -> list[ProviderEvent]:
         events = self._end(self._blocks.pop(index, None))
@@ -218,24 +219,28 @@ class MessageReader:
         newest = next(reversed(self._blocks), -1)
         return newest + 1 if data.get("type") == "content_block_start" else newest
 
-    def _count(self, usage: object) -> None:
-        # The counts are cumulative: a later one takes the place of an earlier one.
-        for name, count in _mapping(usage).items():
+    def _count(self, usage: object) -> list[ProviderEvent]:
+        """Take counts, which are cumulative: a later one takes the place of an earlier one."""
+        counts = _mapping(usage)
+        for name, count in counts.items():
             if count is not None or name not in self._usage:
                 self._usage[name] = count
+        return [UsageSoFar(_report(dict(self._usage)))] if counts else []
 
     def _usage_report(self) -> list[ProviderEvent]:
         raw, self._usage = self._usage, {}
-        if not raw:
-            return []
-        thinking = _number(_mapping(raw.get("output_tokens_details")).get("thinking_tokens"))
-        return [UsageReport(read_usage(raw), thinking, raw)]
+        return [_report(raw)] if raw else []
 
 
 def _more_input(block: _Block, piece: str) -> list[ProviderEvent]:
     block.arguments.append(piece)
     call_id, name = _text(block.head.get("id")), _text(block.head.get("name"))
     return [ToolInputDelta(call_id, name, piece)] if piece and call_id and name else []
+
+
+def _report(raw: Mapping[str, Any]) -> UsageReport:
+    thinking = _number(_mapping(raw.get("output_tokens_details")).get("thinking_tokens"))
+    return UsageReport(read_usage(raw), thinking, raw)
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:

@@ -15,6 +15,7 @@ from ..engine.contracts import (
     TextDelta,
     ToolInputDelta,
     UsageReport,
+    UsageSoFar,
 )
 from ..wire.conversation import Usage
 from .chat_calls import tool_call
@@ -77,6 +78,7 @@ class ResponseReader:
         match kind:
             case "response.created" | "response.in_progress":
                 self._note(_mapping(data.get("response")))
+                return [] if self._usage is None else [UsageSoFar(_report(self._usage))]
             case "response.output_item.added":
                 self._begin(data)
             case "response.reasoning_summary_part.added":
@@ -108,9 +110,8 @@ class ResponseReader:
             events.append(self._info)
             self._info = None
         if self._usage is not None:
-            raw, self._usage = self._usage, None
-            reasoning = first_count(raw, _REASONING)
-            events.append(UsageReport(read_response_usage(raw), reasoning, raw))
+            events.append(_report(self._usage))
+            self._usage = None
         return events
 
     def whole(self, data: Mapping[str, Any]) -> list[ProviderEvent] | None:
@@ -191,6 +192,10 @@ class ResponseReader:
     def _take_calls(self) -> list[ProviderEvent]:
         calls, self._calls = self._calls, []
         return [_call(item) for item in calls]
+
+
+def _report(raw: Mapping[str, Any]) -> UsageReport:
+    return UsageReport(read_response_usage(raw), first_count(raw, _REASONING), raw)
 
 
 def read_response_usage(raw: Mapping[str, Any]) -> Usage:

@@ -21,6 +21,7 @@ from ..engine.contracts import (
     ToolCall,
     ToolInputDelta,
     UsageReport,
+    UsageSoFar,
 )
 from ..wire.conversation import ChatMessage, Usage
 from .scripted_answers import answer, answer_results, think, think_results
@@ -176,5 +177,5 @@ def _cost(event: ProviderEvent) -> int:
             return 1
         case ToolCall():
             return count_tokens(event.tool_name)  # its arguments came before it
-        case UsageReport() | Detail() | AnswerInfo() | Finish() | Failure():
+        case UsageReport() | UsageSoFar() | Detail() | AnswerInfo() | Finish() | Failure():
             return 0

@@ -174,7 +174,7 @@ def _step_metrics(row: Any) -> StepMetrics:
     return StepMetrics(
         step_id=row.step_id,
         # The contract's metrics are what events reported (turn contract, section 7.2).
-        usage=NO_USAGE if row.usage_source == "estimated" else _usage(row),
+        usage=_reported(row),
         ttft_ms=_given(row.ttft_ms),
         decode_ms=_given(row.decode_ms),
         gen_total_ms=_given(row.gen_total_ms),
@@ -189,6 +189,14 @@ def _turn_metrics(row: Any, steps: list[StepMetrics]) -> TurnMetrics:
         duration_ms=_given(row.duration_ms),
         context_size=_given(row.context_size),
     )
+
+
+def _reported(row: Any) -> Usage:
+    if row.usage_source != "estimated":
+        return _usage(row)
+    if row.reported_output_tokens is None:
+        return NO_USAGE
+    return _usage(row).model_copy(update={"output_tokens": row.reported_output_tokens})
 
 
 def _usage(row: Any) -> Usage:

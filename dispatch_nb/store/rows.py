@@ -95,7 +95,10 @@ class TurnRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One model request; `input_tokens` includes cached tokens, `usage_json` is as reported."""
+    """One model request; `input_tokens` includes cached tokens, `usage_json` is as reported.
+
+    `reported_output_tokens` is set where the rest of `output_tokens` is estimated.
+    """
 
     step_id: str
     turn_id: str
@@ -142,6 +145,7 @@ class StepRow:
     error_type: str | None = None
     error_message: str | None = None
     request_hash: str | None = None
+    reported_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -151,6 +151,7 @@ steps = sa.Table(
     sa.Column("error_type", _FreeText),
     sa.Column("error_message", _FreeText),
     sa.Column("request_hash", sa.Text),
+    sa.Column("reported_output_tokens", sa.BigInteger),
 )
 
 chunks = sa.Table(

@@ -67,6 +67,8 @@ def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
             extensions = fold_extension(extensions, event)
         case "nb.tool-input-delta":
             extensions = fold_extension(extensions, event)
+        case "nb.request-told":
+            pass  # for the books
         case _:
             transcript = fold_event(transcript, event)
             if event.type in _OF_TOOLS_TOO:

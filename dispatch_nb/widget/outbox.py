@@ -18,7 +18,7 @@ from ..store.rows import EventRow
 from ..transcript.coalesce import join_deltas
 from ..transcript.live import LiveState, to_snapshot
 from ..wire.base import WireModel
-from ..wire.extensions import ChunkDetailEvent, LiveEvent
+from ..wire.extensions import ChunkDetailEvent, LiveEvent, RequestToldEvent
 from ..wire.view import EventsMessage
 
 __all__ = ["Outbox"]
@@ -33,6 +33,9 @@ PATIENCE_S = 0.5
 QUESTIONS = 4
 # Committed chunks that a snapshot carries; older ones are asked for when they are scrolled to.
 SNAPSHOT_CHUNKS = 128
+_UNTOLD = dict.fromkeys(
+    ("response_id", "response_model", "usage", "reasoning_tokens", "raw_usage"), MISSING
+)
 
 
 class Outbox:
@@ -142,4 +145,6 @@ def _for_views(event: LiveEvent) -> LiveEvent:
     """Return an event without what only its provider can read."""
     if isinstance(event, ChunkDetailEvent):
         return event.model_copy(update={"data": MISSING})
+    if isinstance(event, RequestToldEvent):
+        return event.model_copy(update=_UNTOLD)
     return event

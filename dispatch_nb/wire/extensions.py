@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import MISSING, Field
 
 from .base import Json, Number, Text, WireModel
-from .conversation import ChatMessage, ImageChunk
+from .conversation import ChatMessage, ImageChunk, Usage
 from .events import AgentEvent, TurnEvent
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "LiveEvent",
     "PromptImagesEvent",
     "PromptMessage",
+    "RequestToldEvent",
     "ToolInputDeltaEvent",
     "ToolSettledEvent",
     "TurnRefusedEvent",
@@ -105,6 +106,24 @@ class ToolSettledEvent(TurnEvent):
     duration_ms: Number | MISSING = MISSING
 
 
+class RequestToldEvent(TurnEvent):
+    """What an API told of a request beside its answer; it stands for those before it.
+
+    The step's `usage` event says what counts in the end. Here are the counts while nothing
+    else tells of them, and those of a request that was made again: `attempt`, from 0, is
+    the request's. `raw_usage` is the API's own JSON for its counts. A view gets none of it.
+    """
+
+    type: Literal["nb.request-told"] = "nb.request-told"
+    step_id: Text
+    attempt: int
+    response_id: Text | MISSING = MISSING
+    response_model: Text | MISSING = MISSING
+    usage: Usage | MISSING = MISSING
+    reasoning_tokens: int | MISSING = MISSING
+    raw_usage: Text | MISSING = MISSING
+
+
 class TurnRefusedEvent(TurnEvent):
     """A message was not taken: the closing, and only, event of a turn that never began.
 
@@ -118,6 +137,7 @@ class TurnRefusedEvent(TurnEvent):
 ExtensionEvent = Annotated[
     ChunksCommittedEvent
     | PromptImagesEvent
+    | RequestToldEvent
     | ChunkDetailEvent
     | ToolInputDeltaEvent
     | ToolSettledEvent

@@ -39,6 +39,8 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
     case "nb.chunk-detail":
       transcript = endBlock(transcript, event);
       break;
+    case "nb.request-told":
+      break; // for the books
     case "nb.tool-settled":
     case "nb.tool-input-delta":
       extensions = foldExtension(extensions, event);

@@ -314,6 +314,7 @@ export interface EventsMessage {
 export type ExtensionEvent =
   | ChunksCommittedEvent
   | PromptImagesEvent
+  | RequestToldEvent
   | ChunkDetailEvent
   | ToolInputDeltaEvent
   | ToolSettledEvent
@@ -442,6 +443,7 @@ export type LiveEvent =
   | ProviderRetryEvent
   | ChunksCommittedEvent
   | PromptImagesEvent
+  | RequestToldEvent
   | ChunkDetailEvent
   | ToolInputDeltaEvent
   | ToolSettledEvent
@@ -565,6 +567,26 @@ export interface ReplyMessage {
   readonly requestId: string;
   readonly accepted: boolean;
   readonly reason?: string;
+}
+
+/**
+ * What an API told of a request beside its answer; it stands for those before it.
+ *
+ * The step's `usage` event says what counts in the end. Here are the counts while nothing
+ * else tells of them, and those of a request that was made again: `attempt`, from 0, is
+ * the request's. `raw_usage` is the API's own JSON for its counts. A view gets none of it.
+ */
+export interface RequestToldEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.request-told";
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly responseId?: string;
+  readonly responseModel?: string;
+  readonly usage?: Usage;
+  readonly reasoningTokens?: number;
+  readonly rawUsage?: string;
 }
 
 /** A view missed events: it has everything before `from`. */
