@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .providers.scripted import ScriptedProvider
 from .tools.function import function_tool
 
 if TYPE_CHECKING:
+    from . import plots
     from .catalog import models
     from .widget.chat import Chat
 
@@ -29,6 +31,7 @@ __all__ = [
     "ToolOutcome",
     "function_tool",
     "models",
+    "plots",
     "prices",
     "reprice",
 ]
@@ -46,4 +49,6 @@ def __getattr__(name: str) -> Any:
         from .catalog import models
 
         return models
+    if name == "plots":
+        return import_module(".plots", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,102 @@
+"""A chart in hand: shown in a cell, saved to a file, or taken further."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from ..errors import FrameError
+from .drawing import Drawing, Theme, look_of
+
+__all__ = ["Kind", "Plot", "plot"]
+
+Kind: TypeAlias = Literal["altair", "mpl"]
+
+
+class Plot:
+    """A chart.
+
+    In a cell it is an SVG image: the same in a live notebook, in one that was saved, and in
+    an export, with no network and no scripts.
+
+    Attributes
+    ----------
+    chart
+        The Altair chart, or the matplotlib figure, to change it or to show it with tooltips.
+    data
+        The rows that are drawn.
+    """
+
+    def __init__(self, drawing: Drawing, kind: Kind, theme: Theme | None) -> None:
+        self.data = drawing.data
+        self._words = drawing.title if len(drawing.data) else drawing.note
+        look = look_of(theme)
+        self.chart: Any
+        if kind == "altair":
+            from . import vega
+
+            self.chart = vega.make_chart(drawing, look)
+            self._drawer: Any = vega
+        else:
+            from . import mpl
+
+            self.chart = mpl.make_figure(drawing, look)
+            self._drawer = mpl
+
+    def __repr__(self) -> str:
+        """Return what is drawn, or why there is nothing to draw."""
+        return f"<Plot {self._words}>"
+
+    def svg(self) -> str:
+        """Return the chart as SVG."""
+        svg: str = self._drawer.to_svg(self.chart)
+        return svg
+
+    def png(self, scale: float = 2) -> bytes:
+        """Return the chart as PNG, `scale` times as many pixels as it is wide on the page."""
+        png: bytes = self._drawer.to_png(self.chart, scale)
+        return png
+
+    def save(self, path: str | Path) -> None:
+        """Write the chart to a file that ends in ``.svg`` or ``.png``.
+
+        Raises
+        ------
+        FrameError
+            If the name ends in something else.
+        """
+        target = Path(path)
+        if target.suffix == ".svg":
+            target.write_text(self.svg(), "utf-8")
+        elif target.suffix == ".png":
+            target.write_bytes(self.png())
+        else:
+            raise FrameError(f"A chart is saved as .svg or .png, not as {target.name!r}.")
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+
+def plot(drawing: Drawing, kind: Kind | None, theme: Theme | None) -> Plot:
+    """Return a drawing, drawn by `kind`, or by what is installed.
+
+    Raises
+    ------
+    FrameError
+        If neither Altair nor matplotlib is there, or not the one that was asked for.
+    """
+    has_altair = find_spec("altair") is not None and find_spec("vl_convert") is not None
+    has = {"altair": has_altair, "mpl": find_spec("matplotlib") is not None}
+    if kind not in (None, "altair", "mpl"):
+        raise FrameError(f"kind is 'altair' or 'mpl', not {kind!r}.")
+    if theme not in (None, "light", "dark"):
+        raise FrameError(f"theme is 'light' or 'dark', not {theme!r}.")
+    found: Kind | None = kind or ("altair" if has_altair else "mpl" if has["mpl"] else None)
+    if found is None or not has[found]:
+        extra = "mpl" if kind == "mpl" else "plots"
+        raise FrameError(
+            f"Charts need {'matplotlib' if kind == 'mpl' else 'altair and vl-convert-python'}, "
+            f"not installed here: run `pip install 'dispatch_nb[{extra}]'`."
+        )
+    return Plot(drawing, found, theme)
