@@ -140,6 +140,12 @@ def test_arguments_that_were_cut_stay_text() -> None:
     assert events == [ToolCall("c", "add", '{"x": '), Finish("incomplete")]
 
 
+@pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
+def test_an_incomplete_response_ends_with_the_reason_it_gives(reason: str) -> None:
+    response = {"status": "incomplete", "incomplete_details": {"reason": reason}}
+    assert read(on("incomplete", response=response)) == [Finish(reason)]
+
+
 def test_a_reasoning_item_is_kept_whole_with_the_thinking_it_belongs_to() -> None:
     summary = on("reasoning_summary_text.delta", delta="hm", output_index=0, summary_index=0)
     item = REASONING | {"summary": [{"type": "summary_text", "text": "hm"}], "status": None}

@@ -181,7 +181,9 @@ class ResponseReader:
             for index, item in enumerate(output):
                 events += self._finish_item({"output_index": index, "item": item})
         status = _text(response.get("status")) or "completed"
-        return [*events, *self._take_calls(), *self.usage(), Finish(status)]
+        # An incomplete response says why: its tokens ran out, or a filter cut it.
+        why = _text(_mapping(response.get("incomplete_details")).get("reason"))
+        return [*events, *self._take_calls(), *self.usage(), Finish(why or status)]
 
     def _fail(self, response: Mapping[str, Any]) -> list[ProviderEvent]:
         self._note(response)
