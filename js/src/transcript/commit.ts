@@ -3,7 +3,7 @@
 import type { ChunksCommittedEvent, ProvisionalChunk, StoredChunk } from "../wire/types";
 import { mergeBySeq } from "./history";
 import { Log } from "./log";
-import { flushed, type TranscriptState } from "./state";
+import { flushed, type TranscriptState, withChunks } from "./state";
 
 /**
  * Return the state with the oldest `event.count` provisional chunks of the turn committed.
@@ -23,42 +23,37 @@ export function commitChunks(state: TranscriptState, event: ChunksCommittedEvent
     mine = oldestOfTurn(provisional, event);
   }
   if (mine.length === 0) return state;
-  const first = event.firstSeq + event.count - mine.length;
-  const stored = mine.map(({ entry }, index) => ({
-    seq: first + index,
-    role: entry.role,
-    chunk: entry.chunk,
-  }));
-  return {
-    ...state,
-    committed: withNew(state.committed, stored),
-    provisional: without(provisional, mine),
+  let seq = event.firstSeq + event.count - mine.length;
+  const stored: StoredChunk[] = [];
+  for (const position of mine) {
+    const { role, chunk } = provisional.at(position) as ProvisionalChunk;
+    stored.push({ seq, role, chunk });
+    seq += 1;
+  }
+  return withChunks(
+    state,
+    withNew(state.committed, stored),
+    without(provisional, mine),
     accumulating,
-  };
+  );
 }
 
-interface Placed {
-  readonly position: number;
-  readonly entry: ProvisionalChunk;
-}
-
-function oldestOfTurn(provisional: Log<ProvisionalChunk>, event: ChunksCommittedEvent): Placed[] {
-  const mine: Placed[] = [];
-  let position = 0;
-  for (const entry of provisional) {
+/** Return the positions of the oldest chunks of the turn, at most `event.count`. */
+function oldestOfTurn(provisional: Log<ProvisionalChunk>, event: ChunksCommittedEvent): number[] {
+  const mine: number[] = [];
+  for (let position = 0; position < provisional.length; position += 1) {
     if (mine.length >= event.count) break;
-    if (entry.turnId === event.turnId) mine.push({ position, entry });
-    position += 1;
+    if (provisional.at(position)?.turnId === event.turnId) mine.push(position);
   }
   return mine;
 }
 
 function without(
   provisional: Log<ProvisionalChunk>,
-  mine: readonly Placed[],
+  mine: readonly number[],
 ): Log<ProvisionalChunk> {
-  if (mine.at(-1)?.position === mine.length - 1) return provisional.drop(mine.length);
-  const gone = new Set(mine.map(({ position }) => position));
+  if (mine.at(-1) === mine.length - 1) return provisional.drop(mine.length);
+  const gone = new Set(mine);
   return Log.of([...provisional].filter((_, position) => !gone.has(position)));
 }
 

@@ -44,15 +44,18 @@ export class Log<T> implements Iterable<T> {
 
   /** Return a log with these items behind its own. */
   extend(items: Iterable<T>): Log<T> {
-    let log: Log<T> = this;
-    for (const item of items) log = log.append(item);
-    return log;
+    const added = Array.isArray(items) ? (items as readonly T[]) : [...items];
+    if (added.length === 0) return this;
+    const isNewest = this.buffer.length === this.stop;
+    const buffer = isNewest ? this.buffer : this.slice();
+    for (const item of added) buffer.push(item);
+    return new Log(buffer, isNewest ? this.start : 0, buffer.length);
   }
 
   /** Return a log without its first `count` items, O(1) amortised. */
   drop(count: number): Log<T> {
     const start = Math.min(this.start + Math.max(count, 0), this.stop);
-    if (start === this.stop) return Log.of();
+    if (start === this.stop) return new Log<T>([], 0, 0);
     // Most of the buffer is gone from every later view: let it go from memory too.
     if (start > this.stop - start) return Log.of(this.buffer.slice(start, this.stop));
     return new Log(this.buffer, start, this.stop);

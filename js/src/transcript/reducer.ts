@@ -13,7 +13,7 @@ import type {
   SteeringEvent,
   UserMessageEvent,
 } from "../wire/types";
-import { flushed, type TranscriptState } from "./state";
+import { flushed, type TranscriptState, withChunks } from "./state";
 import { foldTracked } from "./sync-fold";
 
 /**
@@ -37,14 +37,20 @@ function fold(state: TranscriptState, event: LiveEvent): TranscriptState {
     case "reasoning-delta":
       return extend(state, "thinking", event.turnId, event.delta);
     case "tool-call": {
-      const { toolCallId, toolName, input, stepId } = event;
-      const call = { type: event.type, toolCallId, toolName, input };
-      return append(state, event.turnId, "assistant", withStep(call, stepId), true);
+      const { type, toolCallId, toolName, input, stepId } = event;
+      const call =
+        stepId === undefined
+          ? { type, toolCallId, toolName, input }
+          : { type, toolCallId, toolName, input, stepId };
+      return append(state, event.turnId, "assistant", call, true);
     }
     case "tool-result": {
-      const { toolCallId, toolName, content, isError, stepId } = event;
-      const result = { type: event.type, toolCallId, toolName, content, isError };
-      return append(state, event.turnId, "tool", withStep(result, stepId), true);
+      const { type, toolCallId, toolName, content, isError, stepId } = event;
+      const result =
+        stepId === undefined
+          ? { type, toolCallId, toolName, content, isError }
+          : { type, toolCallId, toolName, content, isError, stepId };
+      return append(state, event.turnId, "tool", result, true);
     }
     case "error": {
       const { type, message, code } = event;
@@ -69,10 +75,6 @@ function fold(state: TranscriptState, event: LiveEvent): TranscriptState {
   }
 }
 
-function withStep<T extends Chunk>(chunk: T, stepId: string | undefined): T {
-  return stepId === undefined ? chunk : { ...chunk, stepId };
-}
-
 function extend(
   state: TranscriptState,
   kind: AccumulatingChunk["kind"],
@@ -81,7 +83,8 @@ function extend(
 ): TranscriptState {
   const growing = state.accumulating;
   if (growing !== null && growing.kind === kind) {
-    return grown(state, { kind, text: growing.text + delta, turnId: growing.turnId });
+    const longer = { kind, text: growing.text + delta, turnId: growing.turnId };
+    return withChunks(state, state.committed, state.provisional, longer, true, null);
   }
   return {
     ...state,
@@ -89,34 +92,6 @@ function extend(
     accumulating: { kind, text: delta, turnId },
     generating: true,
     providerRetry: null,
-  };
-}
-
-function grown(state: TranscriptState, accumulating: AccumulatingChunk): TranscriptState {
-  return built(state, state.provisional, accumulating, true);
-}
-
-function built(
-  state: TranscriptState,
-  provisional: TranscriptState["provisional"],
-  accumulating: AccumulatingChunk | null,
-  generating: boolean,
-): TranscriptState {
-  if (state.sync !== undefined) {
-    return { ...state, provisional, accumulating, generating, providerRetry: null };
-  }
-  // Most events come this way, and spreading the state takes thirty times as long.
-  return {
-    committed: state.committed,
-    provisional,
-    accumulating,
-    currentTurnId: state.currentTurnId,
-    latestUsage: state.latestUsage,
-    sealedTurnId: state.sealedTurnId,
-    generating,
-    providerRetry: null,
-    hiddenBeforeSeq: state.hiddenBeforeSeq,
-    hiddenThinkingCount: state.hiddenThinkingCount,
   };
 }
 
@@ -128,7 +103,7 @@ function append(
   generating: boolean,
 ): TranscriptState {
   const provisional = flushed(state).append({ role, chunk, turnId });
-  return built(state, provisional, null, generating);
+  return withChunks(state, state.committed, provisional, null, generating, null);
 }
 
 function appendUserText(

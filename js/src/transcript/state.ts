@@ -62,3 +62,30 @@ export function flushed({ provisional, accumulating }: TranscriptState): Log<Pro
   const chunk = accumulatedChunk(accumulating);
   return provisional.append({ role: "assistant", chunk, turnId: accumulating.turnId });
 }
+
+/** Return the state with other chunks, and else the same. */
+export function withChunks(
+  state: TranscriptState,
+  committed: TranscriptState["committed"],
+  provisional: TranscriptState["provisional"],
+  accumulating: AccumulatingChunk | null,
+  generating = state.generating,
+  providerRetry = state.providerRetry,
+): TranscriptState {
+  if (state.sync !== undefined) {
+    return { ...state, committed, provisional, accumulating, generating, providerRetry };
+  }
+  // Most events come this way, and spreading the state takes thirty times as long.
+  return {
+    committed,
+    provisional,
+    accumulating,
+    currentTurnId: state.currentTurnId,
+    latestUsage: state.latestUsage,
+    sealedTurnId: state.sealedTurnId,
+    generating,
+    providerRetry,
+    hiddenBeforeSeq: state.hiddenBeforeSeq,
+    hiddenThinkingCount: state.hiddenThinkingCount,
+  };
+}
