@@ -11,17 +11,24 @@ from unittest import mock
 from dispatch_nb.transcript import (
     reducer,
     sync,
+    sync_advance,
     sync_align,
     sync_echoes,
     sync_fold,
     sync_places,
+    sync_shown,
     sync_state,
 )
 from dispatch_nb.transcript.history import apply_history
-from dispatch_nb.transcript.log import Log
-from dispatch_nb.transcript.state import Provisional, TranscriptState, flushed
-from dispatch_nb.wire.conversation import TextChunk
+from dispatch_nb.transcript.state import Provisional, TranscriptState
 from tests.sync_client import Rules
+from tests.sync_upstream import (
+    unchanged,
+    upstream_append,
+    upstream_fold,
+    upstream_sync,
+    without,
+)
 
 State = TranscriptState
 Mutant = Callable[[], Any]
@@ -34,47 +41,6 @@ def mutant(make: Callable[[], Iterator[Rules]]) -> Mutant:
     return found
 
 
-def unchanged(state: State, *arguments: Any, **options: Any) -> State:
-    return state
-
-
-def without(log: Log[Provisional], is_gone: Callable[[Provisional], bool]) -> Log[Provisional]:
-    return Log(entry for entry in log if not is_gone(entry))
-
-
-def upstream_append(state: State, text: str) -> State:
-    """B.2: the echo is a provisional chunk, and cuts the text that streams."""
-    entry = Provisional("user", TextChunk(text=text), "")
-    return state._replace(provisional=flushed(state).append(entry), accumulating=None)
-
-
-def upstream_sync(state: State, chunks: list[Any], **options: Any) -> State:
-    """D.2.2: only provisional text equal to the last committed chunk is dropped."""
-    before = state.sealed_turn_id
-    known = len(state.committed)
-    state = apply_history(state, chunks)
-    if before is not None or len(state.committed) == known or not state.generating:
-        return state
-    last = state.committed[-1]
-
-    def is_last(entry: Provisional) -> bool:
-        return isinstance(entry.chunk, TextChunk) and (entry.role, entry.chunk) == (
-            last.role,
-            last.chunk,
-        )
-
-    return state._replace(provisional=without(state.provisional, is_last))
-
-
-def upstream_fold(state: State, event: Any) -> State:
-    """D.2.3: a prompt is skipped when the last provisional chunk has its text."""
-    if event.type == "user-message" and state.provisional:
-        last = state.provisional[-1]
-        if last.role == "user" and last.chunk == TextChunk(text=event.text):
-            return state._replace(generating=True)
-    return reducer.fold_event(state, event)
-
-
 @mutant
 def plain_apply_history() -> Iterator[Rules]:
     yield Rules(sync=lambda state, chunks, **options: apply_history(state, chunks))
@@ -85,12 +51,22 @@ def the_client_upstream() -> Iterator[Rules]:
     yield Rules(upstream_fold, unchanged, upstream_sync, upstream_append, unchanged)
 
 
+@contextmanager
+def _patched(name: str, replacement: Any) -> Iterator[None]:
+    """Replace what compares chunks, wherever turns are compared."""
+    with (
+        mock.patch.object(sync_advance, name, replacement),
+        mock.patch.object(sync_align, name, replacement),
+    ):
+        yield
+
+
 @mutant
 def d3_1_only_prompts_are_compared() -> Iterator[Rules]:
     def is_twin(entry: Provisional, stored: Any, *, prefix: bool = False) -> bool:
         return entry.role == "user" and sync_state.is_twin(entry, stored, prefix=prefix)
 
-    with mock.patch.object(sync_align, "is_twin", is_twin):
+    with _patched("is_twin", is_twin):
         yield Rules()
 
 
@@ -131,7 +107,7 @@ def d3_5_calls_have_no_twins() -> Iterator[Rules]:
         is_call = entry.chunk.type == "tool-call"
         return not is_call and sync_state.is_twin(entry, stored, prefix=prefix)
 
-    with mock.patch.object(sync_align, "is_twin", is_twin):
+    with _patched("is_twin", is_twin):
         yield Rules()
 
 
@@ -167,7 +143,7 @@ def d3_8_a_dead_turn_is_never_compared() -> Iterator[Rules]:
             for track in align(memory, growing)
         )
 
-    with mock.patch.object(sync_fold, "align", unmatched):
+    with mock.patch.object(sync_shown, "align", unmatched):
         yield Rules()
 
 
@@ -188,7 +164,7 @@ def d3_9_a_seal_wipes_open_prompts() -> Iterator[Rules]:
 
 
 def _skipping(is_gone: Callable[[Provisional], bool]) -> Any:
-    advance = sync_align.advance
+    advance = sync_advance.advance
 
     def skipping(*arguments: Any) -> Any:
         done = advance(*arguments)
@@ -222,7 +198,7 @@ def d6_2_open_text_must_be_whole() -> Iterator[Rules]:
     def is_twin(entry: Provisional, stored: Any, *, prefix: bool = False) -> bool:
         return sync_state.is_twin(entry, stored)
 
-    with mock.patch.object(sync_align, "is_twin", is_twin):
+    with _patched("is_twin", is_twin):
         yield Rules()
 
 
@@ -243,7 +219,7 @@ def d6_7_turns_are_matched_one_by_one() -> Iterator[Rules]:
             base = base._replace(rows=base.rows.drop(at))
         return tuple(placed)
 
-    with mock.patch.object(sync_fold, "align", greedy):
+    with mock.patch.object(sync_shown, "align", greedy):
         yield Rules()
 
 
@@ -280,31 +256,31 @@ def leftovers_come_after_every_stored_chunk() -> Iterator[Rules]:
     def last(memory: Any) -> Any:
         return (None,) * len(memory.tracks)
 
-    with mock.patch.object(sync_fold, "places_of", last):
+    with mock.patch.object(sync_shown, "places_of", last):
         yield Rules()
 
 
 @mutant
 def leftovers_stay_behind_the_prompt() -> Iterator[Rules]:
-    grouped = sync_fold._grouped
+    grouped = sync_shown._grouped
 
     def moved(asides: list[Any]) -> Any:
         first = min((aside.after for aside in asides), default=0)
         return grouped([aside._replace(after=first) for aside in asides])
 
-    with mock.patch.object(sync_fold, "_grouped", moved):
+    with mock.patch.object(sync_shown, "_grouped", moved):
         yield Rules()
 
 
 @mutant
 def frozen_chunks_are_forgotten() -> Iterator[Rules]:
-    frozen = sync_fold.frozen
+    frozen = sync_shown.frozen
 
     def forgetful(memory: Any, old: Any) -> Any:
         return frozen(memory, old)._replace(frozen=())
 
     with (
-        mock.patch.object(sync_fold, "frozen", forgetful),
+        mock.patch.object(sync_shown, "frozen", forgetful),
         mock.patch.object(sync, "frozen", forgetful),
     ):
         yield Rules()
@@ -328,7 +304,7 @@ def turn_ids_are_not_heard() -> Iterator[Rules]:
 
 @mutant
 def an_image_is_no_part_of_its_turn() -> Iterator[Rules]:
-    with mock.patch.object(sync_align, "is_silent", return_value=False):
+    with _patched("is_silent", lambda row: False):
         yield Rules()
 
 
@@ -337,7 +313,7 @@ def an_own_prompt_is_never_found_among_the_stored() -> Iterator[Rules]:
     def unfound(memory: Any) -> Any:
         return tuple(echo._replace(row=None) for echo in memory.echoes)
 
-    with mock.patch.object(sync_fold, "align_echoes", unfound):
+    with mock.patch.object(sync_shown, "align_echoes", unfound):
         yield Rules()
 
 
@@ -349,5 +325,5 @@ def an_own_prompt_may_be_a_row_that_was_there_before() -> Iterator[Rules]:
         echoes = tuple(echo._replace(after=0, known=0) for echo in memory.echoes)
         return align_echoes(memory._replace(echoes=echoes))
 
-    with mock.patch.object(sync_fold, "align_echoes", eager):
+    with mock.patch.object(sync_shown, "align_echoes", eager):
         yield Rules()

@@ -17,7 +17,7 @@ from dispatch_nb.transcript.sync import (
 )
 from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
 from tests.sync_client import Client
-from tests.sync_oracle import screen_of
+from tests.sync_screen import screen_of
 
 
 def apply(state: TranscriptState, op: dict[str, Any]) -> TranscriptState:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.sync_backend import PROMPTS, Backend, Choices, Habits
 from tests.sync_client import Client, Rules
-from tests.sync_oracle import screen_of
+from tests.sync_screen import screen_of
 
 
 @dataclass

@@ -16,8 +16,9 @@ from dispatch_nb.transcript.sync import append_user_message, begin_replay, rejec
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
-from tests.sync_mutants import upstream_append, upstream_fold, upstream_sync
+from tests.sync_directed_mutants import DIRECTED
 from tests.sync_record import apply, screen_text
+from tests.sync_upstream import upstream_append, upstream_fold, upstream_sync
 from tests.transcript_parts import canonical, read_vectors, state_as_json
 
 CASES = {case["name"]: case for case in read_vectors("sync.jsonl")}
@@ -34,16 +35,27 @@ def test_sync_vector(name):
     assert [screen_text(state) for state in states] == shown
 
 
+@pytest.mark.parametrize("name", DIRECTED)
+def test_a_picked_case_catches_this_defect(name):
+    mutant, case = DIRECTED[name]
+    with mutant():
+        assert screens_of(case) != CASES[case]["screens"]
+
+
+def screens_of(name: str) -> list[str]:
+    states = [initial_state()]
+    for op in CASES[name]["ops"]:
+        states.append(apply(states[-1], op))
+    return [screen_text(state) for state in states[1:]]
+
+
 def wanted(name: str) -> list[str]:
     screen: str = CASES[name]["screens"][-1]
     return screen.split("\n")
 
 
 def shown_by_ours(name: str) -> list[str]:
-    state = initial_state()
-    for op in CASES[name]["ops"]:
-        state = apply(state, op)
-    return screen_text(state).split("\n")
+    return screens_of(name)[-1].split("\n")
 
 
 def shown_upstream(name: str) -> list[str]:

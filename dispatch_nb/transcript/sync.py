@@ -29,15 +29,9 @@ from ..wire.conversation import StoredChunk
 from .history import merge_loaded
 from .log import Log
 from .state import TranscriptState
-from .sync_fold import (
-    frozen,
-    realigned,
-    restarted,
-    revealed,
-    with_new_rows,
-    with_older_rows,
-)
-from .sync_state import Echo, Row, SyncState, index_after, tracked
+from .sync_fold import restarted, revealed
+from .sync_shown import frozen, realigned, with_new_rows, with_older_rows
+from .sync_state import Echo, Row, SyncState, Track, index_after, tracked
 
 __all__ = ["append_user_message", "begin_replay", "claim_echo", "reject_echo", "sync_history"]
 
@@ -76,8 +70,8 @@ def sync_history(
     the earlier one, and an unstored steering text that equals the next prompt stays. Text may
     then show twice until the turn's seal is settled. Texts that are equal show once until
     then where an own prompt was claimed by someone else's turn, where a replayed turn took
-    an older prompt (see `begin_replay`), and where a turn that may yet fail took the prompt
-    of a later one that nobody saw.
+    an older prompt (see `begin_replay`), where a steering text took the equal prompt that was
+    read ahead, and where a turn that may yet fail took the prompt of a later one.
 
     Parameters
     ----------
@@ -166,18 +160,35 @@ def _with_rows(sync: SyncState, fresh: list[Row]) -> SyncState:
 
 
 def _settled(sync: SyncState, sealed: Collection[str]) -> SyncState:
-    """Return the memory without the sealed turns, and without what they did not store."""
-    newest = max(i for i, track in enumerate(sync.tracks) if track.turn_id in sealed)
-    is_placed = sync.tracks[newest].start is not None
-    old = [
-        track._replace(skipped=(), entries=Log(), taken=0) if track.turn_id in sealed else track
-        for track in sync.tracks[: newest + 1]
-    ]
-    sync = frozen(sync, old)
+    """Return the memory without the sealed turns, and without what they did not store.
+
+    They are remembered where an older turn, which may have failed, took a prompt that can be
+    theirs: the rows that come later tell.
+    """
+    tracks = tuple(
+        track._replace(settled=track.settled or track.turn_id in sealed) for track in sync.tracks
+    )
+    newest = max(number for number, track in enumerate(tracks) if track.settled)
+    if any(_may_be_of_another(tracks, number) for number in range(newest)):
+        return sync._replace(tracks=tracks)
+    is_placed = tracks[newest].start is not None
+    sync = frozen(sync._replace(tracks=tracks), tracks[: newest + 1])
     return sync._replace(
         rows=sync.rows.drop(index_after(sync.rows, sync.base)),
         exact=is_placed,
         echoes=tuple(e for e in sync.echoes if e.row is None or e.row > sync.base),
+    )
+
+
+def _may_be_of_another(tracks: tuple[Track, ...], number: int) -> bool:
+    """Tell whether the prompt that this turn took may be a later one's that is settled."""
+    track = tracks[number]
+    if track.settled or track.start is None or not track.has_rivals:
+        return False
+    prompt = track.entries[0].chunk
+    return any(
+        later.settled and any(entry.chunk == prompt for entry in later.entries[:1])
+        for later in tracks[number + 1 :]
     )
 
 

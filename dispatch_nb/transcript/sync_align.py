@@ -1,6 +1,6 @@
 """Which stored chunk each chunk of the turns at hand has become.
 
-Within a turn the order of both is the same, so turns are compared step by step; where a
+Within a turn the order of both is the same (`sync_advance.py`); where a
 turn begins among the stored chunks is decided for all turns together, by the least cost.
 
 Source: the Dispatch transcript contract, D.4 and D.6.
@@ -8,166 +8,40 @@ Source: the Dispatch transcript contract, D.4 and D.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..wire.conversation import TextChunk, ThinkingChunk, ToolCallChunk, ToolResultChunk
 from .log import Log
 from .state import Accumulating, Provisional
+from .sync_advance import CONTRADICTION, Advance, advance, is_missing
 from .sync_state import (
-    Aside,
     Row,
     SyncState,
     Track,
     index_after,
-    is_error,
     is_silent,
     is_twin,
     names_its_step,
 )
 
-__all__ = ["Advance", "advance", "align", "is_doubtful", "retreat"]
+__all__ = ["align", "is_doubtful"]
 
 # Costs of a reading; only the order of their sums matters. A stored prompt that two turns may
 # own goes to the earlier one, as its prompt or steering, unless a call names the later one:
 # that loses nothing.
 IMPOSSIBLE = 1000.0
-CONTRADICTION = 2000.0
 FAILED_TURN_IS_STORED = 100.0
-LATE_CHUNK = 20.0
 UNKNOWN_TURN_BETWEEN = 5.0
 UNEXPLAINED_ROWS = 4.0
-CUT_OFF = 0.2
 OLDER_THAN_ITS_ECHO = 0.4
 UNPROVEN = 0.1
 LATER_CHOICE = 0.05
-UNSTORED_CALL = 0.02
 UNSTORED_PROMPT = 1.05
 ALL_ABOVE = 3.0
 DOUBTFUL_PROMPT = 0.9
 UNSTORED_STEERING = 0.95
-UNSTORED_REMARK = 0.01
 DIED_UNSTORED = 1.1
 NOT_STORED_YET = 1.0
-
-
-class Advance(NamedTuple):
-    """How far a track could be compared with the rows.
-
-    `open_twin` is the text of the row that begins with the text still streaming; `proof`
-    says that a tool call or result of this very step was among the twins. `other` is the
-    track if the last steering text that has a twin was not stored after all: the twin is
-    the next prompt then.
-    """
-
-    track: Track
-    cost: float
-    open_twin: str | None
-    proof: bool
-    other: Track | None
-
-
-def advance(track: Track, rows: Log[Row], growing: Accumulating | None) -> Advance:
-    """Compare the rest of the track with the rows behind its cursor."""
-    if growing is not None and growing.turn_id != track.turn_id:
-        growing = None
-    at, taken, cursor = index_after(rows, track.cursor), track.taken, track.cursor
-    skipped = list(track.skipped)
-    entries, count = track.entries, len(track.entries)
-    cost, proof = 0.0, False
-    open_twin: str | None = None
-    steered: tuple[int, int, int, int] | None = None
-    while at < len(rows):
-        row = rows[at]
-        if row.turn_id is not None and row.turn_id != track.turn_id:
-            break
-        if is_silent(row):
-            skipped = [
-                each._replace(after=row.stored.seq) if each.after == cursor else each
-                for each in skipped
-            ]
-            cursor = row.stored.seq
-            at += 1
-            continue
-        is_prompt_of_another = row.stored.role == "user"
-        if taken < count:
-            entry = entries[taken]
-            may_grow = taken == count - 1 and growing is None and not track.ended
-            if is_twin(entry, row.stored, prefix=may_grow):
-                proof = proof or names_its_step(entry)
-                if entry.role == "user":
-                    steered = (taken, at, cursor, len(skipped))
-                cursor = row.stored.seq
-                at += 1
-            elif _may_be_unstored(track, taken, entry):
-                is_call = not is_error(entry) and entry.role != "user"
-                cost += UNSTORED_CALL if is_call else UNSTORED_REMARK
-                skipped.append(Aside(cursor, entry))
-            elif steered is not None and not is_prompt_of_another:
-                # It was the next prompt of the same text: the steering is not stored.
-                taken, at, cursor, count_skipped = steered
-                steered = None
-                skipped[count_skipped:] = [Aside(cursor, entries[taken])]
-            else:
-                cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
-                break
-            taken += 1
-        elif growing is not None:
-            entry = Provisional("assistant", growing.to_chunk(), growing.turn_id)
-            if is_twin(entry, row.stored, prefix=True):
-                chunk = row.stored.chunk
-                open_twin = chunk.text if isinstance(chunk, TextChunk | ThinkingChunk) else None
-            else:
-                cost += CUT_OFF if is_prompt_of_another else CONTRADICTION
-            break
-        else:
-            if track.ended and not is_prompt_of_another:
-                cost += LATE_CHUNK
-            break
-    moved = track._replace(taken=taken, cursor=cursor, skipped=tuple(skipped))
-    if at >= len(rows) and track.complete and _is_missing(moved):
-        cost += CONTRADICTION
-    other = None
-    if steered is not None:
-        taken, _, cursor, count_skipped = steered
-        unstored = (*skipped[:count_skipped], Aside(cursor, entries[taken]))
-        other = track._replace(taken=taken + 1, cursor=cursor, skipped=unstored)
-    return Advance(moved, cost, open_twin, proof, other)
-
-
-def retreat(track: Track, page: Sequence[Row]) -> Track | None:
-    """Compare the entries above what was read with a page before it, from its end on.
-
-    None if the page is not all of the turn's own, or reaches its prompt.
-    """
-    above = track.above
-    unstored: list[Aside] = []
-    for row in reversed(page):
-        while above > 1 and not is_twin(track.entries[above - 1], row.stored):
-            above -= 1
-            if not _may_be_unstored(track, above, track.entries[above]):
-                return None
-            unstored.append(Aside(row.stored.seq, track.entries[above]))
-        above -= 1
-        if above < 1 or row.turn_id not in (None, track.turn_id):
-            return None
-    skipped = (*reversed(unstored), *track.skipped)
-    return track._replace(above=above, start=page[0].stored.seq, skipped=skipped)
-
-
-def _is_missing(track: Track) -> bool:
-    """Tell whether something of the track has no twin although it must be stored in the end."""
-    rest = enumerate(track.entries[track.taken :], track.taken)
-    return any(not _may_be_unstored(track, number, entry) for number, entry in rest)
-
-
-def _may_be_unstored(track: Track, number: int, entry: Provisional) -> bool:
-    """Tell whether a backend may leave the entry out: D.4.3."""
-    if entry.role == "user":
-        return number > 0
-    if isinstance(entry.chunk, ToolCallChunk | ToolResultChunk):
-        return number >= track.proven
-    return is_error(entry)
 
 
 def align(sync: SyncState, growing: Accumulating | None) -> tuple[Track, ...]:
@@ -207,10 +81,11 @@ class _Aligner:
         if number == len(self._tracks):
             return [_Reading(0.0, 0, (), matched=False)]
         track = self._tracks[number]
-        unmatched = track.unplaced()
         beginnings = list(self._beginnings(track, at, anchored))
-        if at == 0 and self._is_windowed:
-            beginnings += self._inside(track, self._tracks[number + 1 :])
+        if at == 0 and self._is_windowed:  # of equal readings the last wins: its prompt
+            beginnings[:0] = self._inside(track, self._tracks[number + 1 :])
+        has_rivals = len(beginnings) > 1
+        unmatched = track.unplaced()._replace(has_rivals=has_rivals)
         found = []
         for rest in self.readings(number + 1, at, anchored and not track.replayed):
             cost = rest.cost + self._cost_of_none(track, at, anchored, rest)
@@ -219,20 +94,17 @@ class _Aligner:
             found.append(_Reading(cost, -1, (unmatched, *rest.tracks), rest.matched))
         prefers_late = track.replayed or not anchored
         for begun, gap in beginnings:
-            for reading in self._continued(number, begun, gap):
+            for reading in self._continued(number, begun, gap, is_contested=has_rivals):
                 best = found[1] if len(found) > 1 else None
                 is_later = best is None or (prefers_late and reading.lateness >= best.lateness)
                 if best is None or (reading.cost, not is_later) < (best.cost, True):
                     found[1:] = [reading]
-        if len(beginnings) > 1:
-            mine = (each.tracks[0]._replace(has_rivals=True) for each in found)
-            found = [
-                each._replace(tracks=(first, *each.tracks[1:]))
-                for each, first in zip(found, mine, strict=True)
-            ]
         return found
 
-    def _continued(self, number: int, begun: Advance, gap: float) -> Iterator[_Reading]:
+    def _continued(
+        self, number: int, begun: Advance, gap: float, *, is_contested: bool
+    ) -> Iterator[_Reading]:
+        has_rivals = is_contested and not (begun.proof and begun.track.above == 0)
         endings = [(begun.track, begun.cost)]
         if begun.other is not None:
             endings.append((begun.other, begun.cost + UNSTORED_STEERING))
@@ -242,9 +114,10 @@ class _Aligner:
             for rest in self.readings(number + 1, index_after(self._rows, track.cursor), True):
                 if track is not begun.track and not rest.matched:
                     continue
-                lost = CONTRADICTION if rest.matched and track.ended and _is_missing(track) else 0.0
+                lost = CONTRADICTION if rest.matched and track.ended and is_missing(track) else 0.0
                 total = cost + gap + failed + unproven + lost + rest.cost
-                yield _Reading(total, track.start or 0, (track, *rest.tracks), matched=True)
+                mine = track._replace(has_rivals=has_rivals)
+                yield _Reading(total, track.start or 0, (mine, *rest.tracks), matched=True)
 
     def _beginnings(self, track: Track, at: int, anchored: bool) -> Iterator[tuple[Advance, float]]:
         """Yield the track advanced from each row where it may begin, with the gap's cost."""
@@ -324,7 +197,10 @@ class _Aligner:
             return 0.0
         may_be_above = self._is_windowed and at == 0
         if track.required:
-            return ALL_ABOVE if may_be_above else IMPOSSIBLE
+            if not may_be_above:
+                return IMPOSSIBLE
+            begins_inside = any(later.above for later in rest.tracks)  # so this one is above
+            return UNSTORED_PROMPT if begins_inside else ALL_ABOVE
         if rest.matched:
             is_stored = track.started and not may_be_above
             return IMPOSSIBLE if is_stored else UNSTORED_PROMPT

@@ -22,21 +22,22 @@ def places_of(sync: SyncState) -> tuple[int | None, ...]:
     """Return for each turn the `seq` of the row that its unstored end follows; None for the last.
 
     That is the last row of the turn. A turn without rows stands before the first row of the
-    next turn that has some. Without any such turn it stands last, unless it is certain what
-    is older: the rows that had been read when a turn began that failed at once, or none of
+    next turn that has some, and without any such turn last, unless it is certain what is
+    older: the rows that had been read when a turn began that failed at once, or none of
     those that were read first, when they begin inside the turn.
     """
     places: list[int | None] = []
     bound: int | None = None
-    for track in reversed(sync.tracks):
+    for number, track in reversed(list(enumerate(sync.tracks))):
         if track.start is not None:
             places.append(track.cursor)
             bound = track.start - 1 if _hides_older(sync, track, track.start) else None
         else:
             if is_above(sync, track):
                 bound = sync.rows[0].stored.seq - 1
-            elif bound is None:
-                bound = _known_place(sync, track)
+            else:
+                known = _known_place(sync, track, sync.tracks[:number])
+                bound = known if bound is None or (known is not None and known < bound) else bound
             places.append(bound)
     return tuple(reversed(places))
 
@@ -52,13 +53,13 @@ def _hides_older(sync: SyncState, track: Track, start: int) -> bool:
     return sync.rows[0].turn_id is not None or any(map(names_its_step, proofs))
 
 
-def _known_place(sync: SyncState, track: Track) -> int | None:
+def _known_place(sync: SyncState, track: Track, older: tuple[Track, ...]) -> int | None:
     """Return the last row that was read when a turn began that failed at once."""
     if not track.failed or track.replayed or track.known is None:
         return None
     if sync.is_windowed and track.known < sync.rows[0].stored.seq:
         return None
-    return max(track.known, sync.base, *(other.cursor for other in sync.tracks))
+    return max(track.known, sync.base, *(other.cursor for other in older))
 
 
 def is_above(sync: SyncState, track: Track) -> bool:
@@ -78,13 +79,17 @@ def in_order(state: TranscriptState) -> list[Log[StoredChunk] | Log[Provisional]
     parts: list[Log[StoredChunk] | Log[Provisional] | None] = []
     shown = 0
     place = sync.last_seq if sync.place is None else sync.place
-    for after, logs in (
-        *((a, (log,)) for a, log in sync.asides),
-        (place, (state.provisional, None)),
-    ):
+    groups: list[tuple[int, tuple[Log[Provisional] | None, ...]]]
+    groups = [(after, (log,)) for after, log in sync.asides]
+    # An older turn of which nothing is known stands last, even behind the newest one.
+    for after, logs in sorted([*groups, (place, (state.provisional, None))], key=_after):
         if first > 1 and after < min(first, sync.last_seq):
             continue
         stop = index_after(committed, after) if after < sync.last_seq else len(committed)
         parts += [committed.view(shown, stop), *logs]
         shown = stop
     return [*parts, committed.view(shown, len(committed))]
+
+
+def _after(group: tuple[int, object]) -> int:
+    return group[0]

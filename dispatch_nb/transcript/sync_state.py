@@ -84,7 +84,8 @@ class Track(NamedTuple):
     the entry after these, `pin` what it was before a replay began, and the prompt's own is
     below `before`; `has_rivals` says that it could be another one. Entries
     before number `proven` are stored for certain, steering and errors apart; the prompt is
-    when the turn is `required`, and everything that ever will be when it is `complete`.
+    when the turn is `required`, and everything that ever will be when it is `complete`. What
+    a `settled` turn did not store is shown no more, although which rows it owns is in doubt.
     """
 
     turn_id: str
@@ -99,6 +100,7 @@ class Track(NamedTuple):
     called: bool = False
     required: bool = False
     complete: bool = False
+    settled: bool = False
     has_rivals: bool = False
     proven: int = 0
     pin: int | None = None

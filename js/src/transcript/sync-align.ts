@@ -1,21 +1,17 @@
 /**
  * Which stored chunk each chunk of the turns at hand has become.
  *
- * Within a turn the order of both is the same, so turns are compared step by step; where a
- * turn begins among the stored chunks is decided for all turns together, by the least cost.
+ * Within a turn the order of both is the same (`sync-advance.ts`); where a turn begins among the stored chunks is decided for all turns together, by the least cost.
  *
  * Source: the Dispatch transcript contract, D.4 and D.6.
  */
 
 import type { AccumulatingChunk, ProvisionalChunk } from "../wire/types";
 import type { Log } from "./log";
-import { accumulatedChunk } from "./state";
+import { type Advance, advance, CONTRADICTION, isMissing } from "./sync-advance";
 import {
-  type Aside,
   indexAfter,
   isDoubtful,
-  isError,
-  isOfTool,
   isSilent,
   isTwin,
   isWindowed,
@@ -29,155 +25,19 @@ import {
 // Costs of a reading; only the order of their sums matters. A stored prompt that two turns may
 // own goes to the earlier one, as its prompt or steering, unless a call names the later one:
 // that loses nothing.
-const CONTRADICTION = 2000;
 const IMPOSSIBLE = 1000;
 const FAILED_TURN_IS_STORED = 100;
-const LATE_CHUNK = 20;
 const UNKNOWN_TURN_BETWEEN = 5;
 const UNEXPLAINED_ROWS = 4;
 const DIED_UNSTORED = 1.1;
 const NOT_STORED_YET = 1;
 const UNSTORED_PROMPT = 1.05;
 const ALL_ABOVE = 3;
-export const CUT_OFF = 0.2;
 const OLDER_THAN_ITS_ECHO = 0.4;
 const UNPROVEN = 0.1;
 const LATER_CHOICE = 0.05;
-const UNSTORED_CALL = 0.02;
 const DOUBTFUL_PROMPT = 0.9;
 const UNSTORED_STEERING = 0.95;
-const UNSTORED_REMARK = 0.01;
-
-/**
- * How far a track could be compared with the rows.
- *
- * `openTwin` is the text of the row that begins with the text still streaming; `proof` says
- * that a tool call or result of this very step was among the twins. `other` is the track if
- * the last steering text that has a twin was not stored after all: the twin is the next
- * prompt then.
- */
-export interface Advance {
-  readonly track: Track;
-  readonly cost: number;
-  readonly openTwin: string | null;
-  readonly proof: boolean;
-  readonly other: Track | null;
-}
-
-interface Steered {
-  readonly taken: number;
-  readonly at: number;
-  readonly cursor: number;
-  readonly skipped: readonly Aside[];
-}
-
-/** Compare the rest of the track with the rows behind its cursor. */
-export function advance(
-  track: Track,
-  rows: Log<Row>,
-  accumulating: AccumulatingChunk | null,
-): Advance {
-  const growing = accumulating?.turnId === track.turnId ? accumulating : null;
-  const { entries } = track;
-  let { taken, cursor } = track;
-  let at = indexAfter(rows, cursor);
-  let skipped: readonly Aside[] = track.skipped;
-  let cost = 0;
-  let proof = false;
-  let openTwin: string | null = null;
-  let steered: Steered | null = null;
-  for (; at < rows.length; ) {
-    const row = rows.at(at) as Row;
-    if (row.turnId !== null && row.turnId !== track.turnId) break;
-    const { stored } = row;
-    if (isSilent(row)) {
-      const passed = cursor;
-      skipped = skipped.map((aside) =>
-        aside.after === passed ? { ...aside, after: stored.seq } : aside,
-      );
-      cursor = stored.seq;
-      at += 1;
-      continue;
-    }
-    const unlike = stored.role === "user" ? CUT_OFF : CONTRADICTION;
-    const entry = entries.at(taken);
-    if (taken < entries.length && entry !== undefined) {
-      const mayGrow = taken === entries.length - 1 && growing === null && !track.ended;
-      if (isTwin(entry, stored, mayGrow)) {
-        proof ||= namesItsStep(entry);
-        if (entry.role === "user") steered = { taken, at, cursor, skipped };
-        cursor = stored.seq;
-        at += 1;
-      } else if (mayBeUnstored(track, taken, entry)) {
-        cost += isOfTool(entry.chunk) ? UNSTORED_CALL : UNSTORED_REMARK;
-        skipped = [...skipped, { after: cursor, entry }];
-      } else if (steered !== null && stored.role !== "user") {
-        // It was the next prompt of the same text: the steering is not stored.
-        ({ taken, at, cursor, skipped } = steered);
-        steered = null;
-        skipped = [...skipped, { after: cursor, entry: entries.at(taken) as ProvisionalChunk }];
-      } else {
-        cost += unlike;
-        break;
-      }
-      taken += 1;
-    } else if (growing !== null) {
-      const chunk = accumulatedChunk(growing);
-      const isOpenTwin = isTwin({ role: "assistant", chunk, turnId: growing.turnId }, stored, true);
-      if (isOpenTwin && "text" in stored.chunk) openTwin = stored.chunk.text;
-      else cost += unlike;
-      break;
-    } else {
-      if (track.ended && stored.role !== "user") cost += LATE_CHUNK;
-      break;
-    }
-  }
-  const moved = { ...track, taken, cursor, skipped };
-  if (at >= rows.length && track.complete && isMissing(moved)) cost += CONTRADICTION;
-  const other = steered === null ? null : withoutSteering(track, steered);
-  return { track: moved, cost, openTwin, proof, other };
-}
-
-function withoutSteering(track: Track, { taken, cursor, skipped }: Steered): Track {
-  const entry = track.entries.at(taken) as ProvisionalChunk;
-  return { ...track, taken: taken + 1, cursor, skipped: [...skipped, { after: cursor, entry }] };
-}
-
-/**
- * Compare the entries above what was read with a page before it, from its end on.
- *
- * Null if the page is not all of the turn's own, or reaches its prompt.
- */
-export function retreat(track: Track, page: readonly Row[]): Track | null {
-  const { entries } = track;
-  let { above, start } = track;
-  const unstored: Aside[] = [];
-  for (const { stored, turnId } of [...page].reverse()) {
-    for (; above > 1; above -= 1) {
-      const entry = entries.at(above - 1) as ProvisionalChunk;
-      if (isTwin(entry, stored)) break;
-      if (!mayBeUnstored(track, above - 1, entry)) return null;
-      unstored.unshift({ after: stored.seq, entry });
-    }
-    above -= 1;
-    start = stored.seq;
-    if (above < 1 || (turnId !== null && turnId !== track.turnId)) return null;
-  }
-  return { ...track, above, start, skipped: [...unstored, ...track.skipped] };
-}
-
-/** Tell whether something of the track has no twin although it must be stored in the end. */
-function isMissing(track: Track): boolean {
-  const { entries, taken } = track;
-  return entries.slice(taken).some((entry, index) => !mayBeUnstored(track, taken + index, entry));
-}
-
-/** Tell whether a backend may leave the entry out: D.4.3. */
-function mayBeUnstored(track: Track, number: number, entry: ProvisionalChunk): boolean {
-  if (entry.role === "user") return number > 0;
-  if (isOfTool(entry.chunk)) return number >= track.proven;
-  return isError(entry);
-}
 
 /** Return the tracks where all of them together fit the rows best. */
 export function align(sync: SyncState, growing: AccumulatingChunk | null): readonly Track[] {
@@ -229,37 +89,39 @@ class Aligner {
     if (track === undefined) return [{ cost: 0, lateness: 0, tracks: [], matched: false }];
     const beginnings = [...this.beginnings(track, at, anchored)];
     if (at === 0 && this.isWindowed) {
-      beginnings.push(...this.inside(track, this.tracks.slice(number + 1)));
+      // Of equal readings the last wins: its prompt.
+      beginnings.unshift(...this.inside(track, this.tracks.slice(number + 1)));
     }
     const rests = this.readings(number + 1, at, anchored && !track.replayed);
+    const hasRivals = beginnings.length > 1;
     const found: Reading[] = rests.map((rest) => ({
       cost:
         rest.cost +
         this.costOfNone(track, at, anchored, rest) +
         (beginnings.length === 0 && takesPromptOf(track, rest, this.rows) ? DOUBTFUL_PROMPT : 0),
       lateness: -1,
-      tracks: [unplaced(track), ...rest.tracks],
+      tracks: [{ ...unplaced(track), hasRivals }, ...rest.tracks],
       matched: rest.matched,
     }));
     const prefersLate = track.replayed || !anchored;
     for (const [begun, gap] of beginnings) {
-      for (const reading of this.continued(number, begun, gap)) {
+      for (const reading of this.continued(number, begun, gap, hasRivals)) {
         const best = found[1];
         const isLater = best === undefined || (prefersLate && reading.lateness >= best.lateness);
         const { cost } = best ?? { cost: Number.POSITIVE_INFINITY };
         if (reading.cost < cost || (reading.cost === cost && isLater)) found[1] = reading;
       }
     }
-    if (beginnings.length < 2) return found;
-    return found.map((reading) => {
-      const [mine, ...others] = reading.tracks;
-      return mine === undefined
-        ? reading
-        : { ...reading, tracks: [{ ...mine, hasRivals: true }, ...others] };
-    });
+    return found;
   }
 
-  private *continued(number: number, begun: Advance, gap: number): Iterable<Reading> {
+  private *continued(
+    number: number,
+    begun: Advance,
+    gap: number,
+    isContested: boolean,
+  ): Iterable<Reading> {
+    const hasRivals = isContested && !(begun.proof && begun.track.above === 0);
     const unproven = begun.proof ? 0 : UNPROVEN;
     const endings: [Track, number][] = [[begun.track, begun.cost]];
     if (begun.other !== null) endings.push([begun.other, begun.cost + UNSTORED_STEERING]);
@@ -269,7 +131,7 @@ class Aligner {
         if (track !== begun.track && !rest.matched) continue;
         const lost = rest.matched && track.ended && isMissing(track) ? CONTRADICTION : 0;
         const total = cost + gap + failed + unproven + lost + rest.cost;
-        const tracks = [track, ...rest.tracks];
+        const tracks = [{ ...track, hasRivals }, ...rest.tracks];
         yield { cost: total, lateness: track.start ?? 0, tracks, matched: true };
       }
     }
@@ -358,7 +220,11 @@ class Aligner {
   private costOfNone(track: Track, at: number, anchored: boolean, rest: Reading): number {
     if (track.failed || track.entries.length === 0) return 0;
     const mayBeAbove = this.isWindowed && at === 0;
-    if (track.required) return mayBeAbove ? ALL_ABOVE : IMPOSSIBLE;
+    if (track.required) {
+      if (!mayBeAbove) return IMPOSSIBLE;
+      const beginsInside = rest.tracks.some(({ above }) => above > 0); // so this one is above
+      return beginsInside ? UNSTORED_PROMPT : ALL_ABOVE;
+    }
     if (rest.matched) return track.started && !mayBeAbove ? IMPOSSIBLE : UNSTORED_PROMPT;
     const isNext = anchored && !track.replayed;
     if (!isNext || this.rows.slice(at).every(isSilent)) return NOT_STORED_YET;

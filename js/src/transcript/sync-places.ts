@@ -28,13 +28,16 @@ import {
 export function placesOf(sync: SyncState): (number | null)[] {
   const places: (number | null)[] = [];
   let bound: number | null = null;
-  for (const track of [...sync.tracks].reverse()) {
+  for (const [number, track] of [...sync.tracks.entries()].reverse()) {
     if (track.start !== null) {
       places.push(track.cursor);
       bound = hidesOlder(sync, track, track.start) ? track.start - 1 : null;
     } else {
       if (isAbove(sync, track)) bound = (sync.rows.at(0) as Row).stored.seq - 1;
-      else bound ??= knownPlace(sync, track);
+      else {
+        const known = knownPlace(sync, track, sync.tracks.slice(0, number));
+        if (bound === null || (known !== null && known < bound)) bound = known;
+      }
       places.push(bound);
     }
   }
@@ -55,10 +58,10 @@ function hidesOlder(sync: SyncState, track: Track, start: number): boolean {
 }
 
 /** Return the last row that was read when a turn began that failed at once. */
-function knownPlace(sync: SyncState, track: Track): number | null {
+function knownPlace(sync: SyncState, track: Track, older: readonly Track[]): number | null {
   if (!track.failed || track.replayed || track.known === null) return null;
   if (isWindowed(sync) && track.known < (sync.rows.at(0) as Row).stored.seq) return null;
-  return Math.max(track.known, sync.base, ...sync.tracks.map(({ cursor }) => cursor));
+  return Math.max(track.known, sync.base, ...older.map(({ cursor }) => cursor));
 }
 
 /** Tell whether the turn, of which no entry has a row, begins before all that was read. */
@@ -86,8 +89,11 @@ export function inOrder(
     parts.push(committed.view(shown, stop), ...logs);
     shown = stop;
   };
-  for (const [after, entries] of sync.asides) add(after, entries);
-  add(sync.place ?? last, provisional, null);
+  const place = sync.place ?? last;
+  for (const [after, entries] of sync.asides) if (after <= place) add(after, entries);
+  add(place, provisional, null);
+  // An older turn of which nothing is known stands last, even behind the newest one.
+  for (const [after, entries] of sync.asides) if (after > place) add(after, entries);
   return [...parts, committed.view(shown, committed.length)];
 }
 

@@ -48,7 +48,8 @@ export interface Echo {
  * entry after these, `pin` what it was before a replay began, and the prompt's own is below
  * `before`; `hasRivals` says that it could be another one. Entries before number `proven` are
  * stored for certain, steering and errors apart; the prompt is when the turn is `required`,
- * and everything that ever will be when it is `complete`.
+ * and everything that ever will be when it is `complete`. What a `settled` turn did not
+ * store is shown no more, although which rows it owns is in doubt.
  */
 export interface Track {
   readonly turnId: string;
@@ -63,6 +64,7 @@ export interface Track {
   readonly called: boolean;
   readonly required: boolean;
   readonly complete: boolean;
+  readonly settled: boolean;
   readonly hasRivals: boolean;
   readonly proven: number;
   readonly pin: number | null;
@@ -133,6 +135,7 @@ export function newTrack(turnId: string, known: Partial<Track> = {}): Track {
     called: false,
     required: false,
     complete: false,
+    settled: false,
     proven: 0,
     pin: null,
     before: null,

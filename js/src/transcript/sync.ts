@@ -10,16 +10,17 @@ import type { StoredChunk } from "../wire/types";
 import { mergeLoaded } from "./history";
 import { Log } from "./log";
 import type { TranscriptState } from "./state";
-import { frozen, realigned, restarted, revealed, withNewRows, withOlderRows } from "./sync-fold";
+import { restarted, revealed } from "./sync-fold";
+import { frozen, realigned, withNewRows, withOlderRows } from "./sync-shown";
 import {
   type Echo,
   indexAfter,
   isEqual,
   knownSeq,
   lastSeq,
-  newTrack,
   type Row,
   type SyncState,
+  type Track,
   tracked,
 } from "./sync-state";
 
@@ -139,21 +140,40 @@ function ascending(rows: ReadonlyMap<number, Row>): Row[] {
   return [...rows.values()].sort((a, b) => a.stored.seq - b.stored.seq);
 }
 
-/** Return the memory without the sealed turns, and without what they did not store. */
+/**
+ * Return the memory without the sealed turns, and without what they did not store.
+ *
+ * They are remembered where an older turn, which may have failed, took a prompt that can be
+ * theirs: the rows that come later tell.
+ */
 function settled(before: SyncState, sealed: ReadonlySet<string>): SyncState {
-  const count = before.tracks.map(({ turnId }) => sealed.has(turnId)).lastIndexOf(true) + 1;
-  const isPlaced = (before.tracks[count - 1]?.start ?? null) !== null;
-  const old = before.tracks.slice(0, count).map((track) => {
-    const { turnId, cursor } = track;
-    return sealed.has(turnId) ? newTrack(turnId, { cursor }) : track;
-  });
-  const sync = frozen(before, old);
+  const tracks = before.tracks.map((track) => ({
+    ...track,
+    settled: track.settled || sealed.has(track.turnId),
+  }));
+  const count = tracks.map((track) => track.settled).lastIndexOf(true) + 1;
+  const old = tracks.slice(0, count);
+  if (old.some((_, number) => mayBeOfAnother(tracks, number))) return { ...before, tracks };
+  const isPlaced = (old.at(-1)?.start ?? null) !== null;
+  const sync = frozen({ ...before, tracks }, old);
   return {
     ...sync,
     rows: sync.rows.drop(indexAfter(sync.rows, sync.base)),
     exact: isPlaced,
     echoes: sync.echoes.filter(({ row }) => row === null || row > sync.base),
   };
+}
+
+/** Tell whether the prompt that this turn took may be a later one's that is settled. */
+function mayBeOfAnother(tracks: readonly Track[], number: number): boolean {
+  const track = tracks[number];
+  if (track === undefined || track.settled || track.start === null || !track.hasRivals) {
+    return false;
+  }
+  const prompt = track.entries.at(0)?.chunk;
+  return tracks
+    .slice(number + 1)
+    .some((later) => later.settled && isEqual(later.entries.at(0)?.chunk, prompt));
 }
 
 /**
