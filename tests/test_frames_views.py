@@ -17,7 +17,7 @@ from dispatch_nb.store import ChunkSide, Store
 from dispatch_nb.wire.conversation import ErrorChunk, ImageChunk, TextChunk
 from tests.frames_parts import Recorder, message, plain, play_open_turn, play_tool_turn
 
-VIEWS = [spec for spec in FRAMES if spec.name != "deltas"]
+VIEWS = [spec for spec in FRAMES if spec.name not in ("deltas", "latency")]
 
 
 def test_the_views_are_those_of_the_column_lists() -> None:

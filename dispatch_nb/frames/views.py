@@ -15,7 +15,7 @@ from .scope import Scope
 
 __all__ = ["render"]
 
-# Deltas are compressed in the event log, where SQL cannot read them.
+# The event log, of which deltas and latency are read, is compressed: SQL cannot read it.
 _VIEWS = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, USAGE)
 
 _TEXTS = "GROUP_CONCAT(CASE WHEN chunk_type IN ({0}) THEN {1} END, '')"
@@ -44,7 +44,7 @@ _USAGE_ROWS = "FROM ({}) AS used WHERE tokens IS NOT NULL".format(
     " UNION ALL ".join(
         f"""SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, '{kind}' AS token_type,
-        {kind}_tokens AS tokens, NULL AS cost_usd FROM steps"""
+        {kind}_tokens AS tokens, {kind}_usd AS cost_usd FROM steps"""
         for kind in TOKEN_TYPES
     )
 )

@@ -25,7 +25,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()

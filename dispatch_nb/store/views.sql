@@ -87,6 +87,7 @@ CREATE VIEW turns_frame AS SELECT
     COALESCE(turns.duration_ms / 1000.0, (turns.completed_us - turns.started_us) / 1000000.0) AS duration_s,
     (turns.first_chunk_us - turns.started_us) / 1000000.0 AS time_to_first_chunk_s,
     called.tool_ms / 1000.0 AS tool_time_s,
+    called.wait_ms / 1000.0 AS approval_wait_s,
     used.model_ms / 1000.0 AS model_time_s,
     (used.first_requested_us - turns.started_us) / 1000000.0 AS queue_time_s,
     COALESCE(used.step_count, 0) AS step_count,
@@ -133,7 +134,8 @@ FROM turns
             FROM chunks WHERE 1 = 1 AND seq <= 4611686018427387904 GROUP BY turn_id
         ) log ON log.of_turn = turns.turn_id
         LEFT JOIN (
-            SELECT turn_id AS of_turn, SUM(duration_ms) AS tool_ms
+            SELECT turn_id AS of_turn, SUM(duration_ms) AS tool_ms,
+                SUM(COALESCE(approval_wait_ms, (approved_us - requested_us) / 1000.0)) AS wait_ms
             FROM tool_calls WHERE 1 = 1 AND call_seq <= 4611686018427387904 GROUP BY turn_id
         ) called ON called.of_turn = turns.turn_id
         WHERE 1 = 1 ORDER BY turns.rowid;
@@ -301,13 +303,13 @@ CREATE VIEW usage_frame AS SELECT
     cost_usd AS cost_usd
 FROM (SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, 'input' AS token_type,
-        input_tokens AS tokens, NULL AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
+        input_tokens AS tokens, input_usd AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, 'output' AS token_type,
-        output_tokens AS tokens, NULL AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
+        output_tokens AS tokens, output_usd AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, 'cache_read' AS token_type,
-        cache_read_tokens AS tokens, NULL AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
+        cache_read_tokens AS tokens, cache_read_usd AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, 'cache_write' AS token_type,
-        cache_write_tokens AS tokens, NULL AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
+        cache_write_tokens AS tokens, cache_write_usd AS cost_usd FROM steps UNION ALL SELECT conversation_id, turn_id, step_id,
         COALESCE(response_model, request_model) AS model, 'reasoning' AS token_type,
-        reasoning_tokens AS tokens, NULL AS cost_usd FROM steps) AS used WHERE tokens IS NOT NULL;
+        reasoning_tokens AS tokens, reasoning_usd AS cost_usd FROM steps) AS used WHERE tokens IS NOT NULL;
 
