@@ -46,7 +46,7 @@ class TestEveryChart:
         plot = draw(dn.Store(":memory:"), kind=kind)
         assert plot.data.empty
         assert any(word in repr(plot) for word in ("No ", "no "))
-        assert "<svg" in plot.svg()
+        assert '<svg style="max-width:100%' in plot.svg()
 
     def test_refuses_what_it_cannot_draw_from(self, draw, sample):
         with pytest.raises(FrameError, match="drawn from"):

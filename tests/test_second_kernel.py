@@ -16,7 +16,7 @@ import dispatch_nb as dn
 from dispatch_nb.compose import open_conversation
 from dispatch_nb.engine.contracts import Finish, TextDelta
 from dispatch_nb.errors import MessageError, TurnActiveError
-from dispatch_nb.frames import chunks_frame, turns_frame
+from dispatch_nb.frames import chunks_frame, steps_frame, turns_frame
 from dispatch_nb.store import Store
 from tests.conversation_parts import Listener, Scripted, opened, texts
 from tests.store_parts import assert_gap_free, start_python
@@ -177,6 +177,8 @@ def test_a_turn_whose_process_is_killed_is_closed_by_who_watches(path, there):
     there.kill()
     there.wait()
     wait_until(lambda: list(turns_frame(here.store, "c")["status"]) == ["interrupted"])
+    price_refs = steps_frame(here.store, "c")["price_ref"]
+    assert price_refs.str.startswith("unknown: which model").all()
     wait_until(lambda: [each.kept for each in here.queue.texts] == [True])
     assert partial(here) == [("from there", False), ("half an ", False)]
     assert here.notice == ""

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["recover"]
 
+# The process that knew which model it asked took that along.
+_UNPRICED = "unknown: which model was asked is not known"
+
 
 def recover(store: Store, conversation_id: str) -> None:
     """Close the turns that a process left open when it died or could write no more.
@@ -182,6 +185,7 @@ class _OpenTurn:
             gen_total_ms=known.gen_total_ms,
             delta_count=sum(side.delta_count or 0 for side in sides),
             chunk_count=known.chunk_count,
+            price_ref=_UNPRICED,
         )
         row = self._step.counted(
             row,

@@ -13,6 +13,8 @@ __all__ = ["Kind", "Plot", "plot"]
 
 Kind: TypeAlias = Literal["altair", "mpl"]
 
+_FITTING = "max-width:100%;height:auto"
+
 
 class Plot:
     """A chart.
@@ -49,9 +51,9 @@ class Plot:
         return f"<Plot {self._words}>"
 
     def svg(self) -> str:
-        """Return the chart as SVG."""
+        """Return the chart as SVG, which shrinks where the page is narrow."""
         svg: str = self._drawer.to_svg(self.chart)
-        return svg
+        return svg.replace("<svg ", f'<svg style="{_FITTING}" ', 1)
 
     def png(self, scale: float = 2) -> bytes:
         """Return the chart as PNG, `scale` times as many pixels as it is wide on the page."""
