@@ -106,7 +106,9 @@ def test_a_chart_is_saved_as_its_name_says(sample, tmp_path):
     assert (tmp_path / "c.svg").read_text().startswith("<svg")
     with pytest.raises(FrameError, match=r"\.svg or \.png"):
         plot.save(tmp_path / "c.pdf")
-    assert set(plot._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    shown = plot._repr_mimebundle_()
+    assert set(shown) == {"text/html", "image/svg+xml", "text/plain"}
+    assert 'alt="Cost by model"' in shown["text/html"]
 
 
 def test_matplotlib_stands_in_where_altair_is_not_installed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -77,7 +79,11 @@ class Plot:
             raise FrameError(f"A chart is saved as .svg or .png, not as {target.name!r}.")
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        svg = self.svg()
+        # As an image of a page: a notebook shows bare SVG in its full width, cut where it ends.
+        source = "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
+        page = f'<img style="{_FITTING}" alt="{escape(self._words)}" src="{source}">'
+        return {"text/html": page, "image/svg+xml": svg, "text/plain": repr(self)}
 
 
 def plot(drawing: Drawing, kind: Kind | None, theme: Theme | None) -> Plot:
