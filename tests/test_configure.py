@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dispatch_nb import Chat, Store
+from dispatch_nb import Chat, ScriptedProvider, Store
 from dispatch_nb.compose import settings_of
 from dispatch_nb.errors import ModelError, SettingError
 from tests.waiting import wait_until
@@ -44,7 +44,8 @@ def test_what_is_given_changes_what_is_none_goes_back_and_the_rest_stays(chat):
     }
 
 
-def test_the_next_turn_is_run_with_it(chat):
+def test_the_next_turn_is_run_with_it(tmp_path):
+    chat = Chat(ScriptedProvider(pace=0), store=tmp_path / "s.db", temperature=0.2)
     chat.send("1+2").result(timeout=20)
     chat.configure(temperature=0.9)
     chat.send("3+4").result(timeout=20)
@@ -84,7 +85,8 @@ def test_a_model_of_the_same_provider_keeps_key_and_address(tmp_path):
     assert settings_of(chat._conversation).api_key is not None
 
 
-def test_a_title_is_stored_and_shown(chat, tmp_path):
+def test_a_title_is_stored_and_shown(tmp_path):
+    chat = Chat(ScriptedProvider(pace=0), store=tmp_path / "s.db")
     chat.send("hello").result(timeout=20)
     chat.rename("  Monday ")
     wait_until(lambda: chat.title == "Monday")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_nb import Chat, Store
+from dispatch_nb import Chat, ScriptedProvider, Store
 from dispatch_nb.widget.store_view import StoreView
 from tests.waiting import wait_until
 
@@ -20,7 +20,7 @@ def path(tmp_path):
 @pytest.fixture
 def view(path):
     for name, prompt in (("a", "The rain in Oslo"), ("b", "100% sure?"), ("c", "Hello")):
-        chat = Chat(store=path, conversation=name)
+        chat = Chat(ScriptedProvider(pace=0), store=path, conversation=name)
         chat.send(prompt).result(timeout=20)
         chat.close()
     return StoreView(Store(path)._store)
@@ -71,7 +71,7 @@ def test_a_line_tells_turns_tokens_and_that_a_price_is_unknown(page, path):
     page.list()
     row = page.told[-1]["rows"][-1]
     steps = Store(path).chat("a").steps
-    assert (row["title"], row["model"], row["turns"]) == ("The rain in Oslo", "scripted:demo", 1)
+    assert (row["title"], row["model"], row["turns"]) == ("The rain in Oslo", "scripted:custom", 1)
     assert row["tokens"] == (steps.input_tokens + steps.output_tokens).sum()
     assert row["costUsd"] is None
 
