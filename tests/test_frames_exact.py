@@ -319,9 +319,13 @@ def test_a_recorded_answer_is_counted_as_it_was_reported(
             missing = steps["usage_source"] == "missing"
             assert steps["input_tokens"].isna().equals(missing)
             assert steps["is_lower_bound"][missing].all()
+        # A server that broke off had not counted all that it said: the rest is estimated.
+        is_cut = recording.counts is not None and steps["usage_source"].eq("estimated").all()
+        assert not is_cut or steps["is_lower_bound"].all()
         for kind, count in counted(wire, recording).items():
             for frame in (steps, source.turns, source.conversations):
-                assert frame[f"{kind}_tokens"].fillna(0).tolist() == [count], kind
+                (shown,) = frame[f"{kind}_tokens"].fillna(0)
+                assert shown >= count if is_cut and kind == "output" else shown == count, kind
         said = source.chunks
         text = said.loc[said["chunk_type"].eq("text") & said["role"].eq("assistant"), "text"]
         result = recording.result

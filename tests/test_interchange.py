@@ -209,7 +209,7 @@ def test_a_log_of_inspect_comes_in_to_the_token(name: str, library: dn.Store) ->
 
 
 def test_a_log_of_llm_comes_in_to_the_token(library: dn.Store) -> None:
-    assert len(interchange.import_llm(library, IMPORTS / "llm.db")) == 1
+    assert len(interchange.import_llm(library, IMPORTS / "llm.sqlite")) == 1
     steps = library.steps
     assert steps["input_tokens"].tolist() == [100, 150, 100, 150]
     assert steps["cache_read_tokens"].fillna(0).tolist() == [30, 0, 30, 0]
