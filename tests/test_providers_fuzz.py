@@ -157,7 +157,7 @@ def test_the_coverage_guided_fuzzer_finds_nothing(name: str, tmp_path: Path) -> 
     known = [*WIRES[name].words, *PARTS]
     quoted = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in known)
     words.write_text("".join(f'"{word}"\n' for word in quoted), "ascii")
-    limits = [f"-atheris_runs={RUNS}", "-max_len=2000", "-timeout=20", "-rss_limit_mb=1024"]
+    limits = [f"-atheris_runs={RUNS}", "-max_len=2000", "-timeout=20", "-rss_limit_mb=2048"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz", name, *limits, "-seed=1", f"-dict={words}", corpus],
         cwd=ROOT,

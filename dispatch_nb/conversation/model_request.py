@@ -51,6 +51,7 @@ class Request:
     info: AnswerInfo = field(default_factory=AnswerInfo)
     _said: int = 0
     _said_when_counted: int = 0
+    _is_final: bool = False
 
     def take(self, event: ProviderEvent, now_us: int) -> None:
         """Note what the provider says."""
@@ -64,6 +65,7 @@ class Request:
                 self._answered(now_us, len(event.tool_name) + len(json_text(event.input)))
             case UsageReport():
                 self._count(event)
+                self._is_final = True
             case UsageSoFar():
                 self._count(event.report)
             case Finish():
@@ -82,7 +84,8 @@ class Request:
         if self.report is not None:
             usage = self.report.usage
             uncounted = self._said - self._said_when_counted
-            if self.reason is not None or not uncounted:
+            is_whole = self.reason is not None or (self._is_final and self.failure is None)
+            if is_whole or not uncounted:
                 return usage, "reported"
             # It was cut off: what it said after its last counts is estimated.
             output = usage.output_tokens + estimate_tokens(uncounted)
