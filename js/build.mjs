@@ -1,11 +1,12 @@
 // Bundle the front end into dispatch_nb/static: the widget as one ES module and one style sheet,
 // the typesetter of formulas, which a page asks for when it meets one, and the list of a store.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { licensesOf } from "./licenses.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "dispatch_nb", "static");
@@ -68,6 +69,7 @@ const options = {
   plugins: [leanSchema],
   minify: !watch,
   sourcemap: watch ? "inline" : false,
+  metafile: true,
   logLevel: "warning",
 };
 const styles = { ...options, entryPoints: { widget: "src/styles.css" } };
@@ -77,12 +79,15 @@ if (watch) {
   await Promise.all(contexts.map((context) => context.watch()));
   console.log(`watching src, writing to ${relative(process.cwd(), target)}`);
 } else {
+  let built;
   try {
-    await Promise.all([esbuild.build(options), esbuild.build(styles)]);
+    built = await Promise.all([esbuild.build(options), esbuild.build(styles)]);
   } catch {
     // esbuild has already printed each error with its place.
     process.exit(1);
   }
+  const metafiles = built.map(({ metafile }) => metafile);
+  await writeFile(join(target, "LICENSES.txt"), await licensesOf(metafiles, here));
   for (const name of ["widget.js", "typeset.js", "library.js", "widget.css"]) {
     const content = await readFile(join(target, name));
     const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(7);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC_FILES = {
-    f"dispatch_nb/static/{name}" for name in ("widget.js", "typeset.js", "library.js", "widget.css")
+    f"dispatch_nb/static/{name}"
+    for name in ("widget.js", "typeset.js", "library.js", "widget.css", "LICENSES.txt")
 }
 LOAD_BUNDLE = "from dispatch_nb.widget.assets import load_bundle; load_bundle()"
 
@@ -132,6 +134,15 @@ def test_a_missing_bundle_is_an_error_that_names_the_build_command(
     assert done.returncode != 0
     assert "BundleMissingError" in done.stderr
     assert "npm run build" in done.stderr
+
+
+def test_the_wheel_carries_the_licence_of_each_package_in_the_bundle(
+    tree: Path, wheel: Path
+) -> None:
+    told = wheel_text(wheel, "dispatch_nb/static/LICENSES.txt")
+    wanted = json.loads((tree / "js" / "package.json").read_text("utf-8"))["dependencies"]
+    assert [name for name in wanted if name != "esbuild" and f"\n{name} " not in told] == []
+    assert "esbuild" not in told
 
 
 def test_a_rebuild_after_an_edit_ships_the_new_bundle(
