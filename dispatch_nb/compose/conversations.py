@@ -1,160 +1,45 @@
-"""The composition root: builds provider, tools, store and conversation from what was typed.
-
-The only room that knows providers, tools, store and loop by name.
-"""
+"""The conversations that are open in this process, and what their turns are run with."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from time import time_ns
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from pydantic import SecretStr
+from ..conversation.images import as_images
+from ..conversation.local import LocalConversation
+from ..conversation.output import output_form
+from ..conversation.request import TurnRequest
+from ..conversation.turn_settings import ResolvedModel, TurnSettings
+from ..engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
+from ..engine.retry import BackoffRetry
+from ..errors import SettingError, ToolError, UnknownConversationError
+from ..keys import hidden
+from ..loop import turn_loop
+from ..settings import RequestOptions, Settings
+from ..store import Store
+from ..store.rows import ConversationRow
+from ..tools.function import function_tool
+from .models import model_source, resolved_model
+from .stores import open_store
 
-from .conversation.images import as_images
-from .conversation.local import LocalConversation
-from .conversation.output import output_form
-from .conversation.request import TurnRequest
-from .conversation.turn_settings import ResolvedModel, TurnSettings
-from .costs.step import pricing
-from .engine.contracts import DispatchPolicy, Provider, ProviderOptions, Tool
-from .engine.retry import BackoffRetry
-from .errors import ModelError, SettingError, ToolError, UnknownConversationError
-from .keys import as_key, hidden
-from .loop import turn_loop
-from .providers.anthropic import AnthropicProvider
-from .providers.connected import ConnectedProvider
-from .providers.endpoints import ENDPOINTS
-from .providers.ollama import OllamaProvider
-from .providers.openai import OpenAIProvider
-from .providers.responses import OpenAIResponsesProvider
-from .providers.scripted import ScriptedProvider
-from .settings import RequestOptions, Settings
-from .store import Store, paths
-from .store.rows import ConversationRow
-from .tools.function import function_tool
+__all__ = ["change_settings", "open_conversation", "settings_of", "turn_request"]
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "as_tools",
-    "change_settings",
-    "open_conversation",
-    "open_store",
-    "resolve_provider",
-    "settings_of",
-    "turn_request",
-]
-
-DEFAULT_MODEL = "scripted:demo"
-# What stands in the store for a provider that was given as an object.
-CUSTOM = ":custom"
 MAX_STEPS = 50
-SCRIPTED = "scripted"
-# The class that speaks each API.
-_PROVIDERS: dict[str, Callable[..., Provider]] = {
-    "chat": OpenAIProvider,
-    "messages": AnthropicProvider,
-    "responses": OpenAIResponsesProvider,
-    "ollama": OllamaProvider,
-}
 
-# One process has one writer for a store and one owner for a conversation, however often
-# they are opened: two of them would number the same log.
-_stores: WeakValueDictionary[str, Store] = WeakValueDictionary()
+# One process has one owner for a conversation, however often it is opened: two of them would
+# number the same log.
 _conversations: WeakValueDictionary[tuple[int, str], LocalConversation] = WeakValueDictionary()
 _settings: WeakKeyDictionary[LocalConversation, Settings] = WeakKeyDictionary()
 _open_lock = threading.RLock()
 
 
-def open_store(target: Store | str | os.PathLike[str] | None = None) -> Store:
-    """Return the store at `target`, the one already open here if there is one.
-
-    One process uses one writer for a file, however often its path is named.
-
-    Parameters
-    ----------
-    target
-        A store, a file path, ``":memory:"`` (a new one each time), a database URL, or
-        None for the default store of this user.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be opened.
-    """
-    if isinstance(target, Store):
-        return target
-    place = paths.resolve(target)
-    if place.location == ":memory:":
-        return Store(target)
-    key = str(place.path.resolve()) if place.path is not None else str(place.url)
-    with _open_lock:
-        store = _stores.get(key)
-        if store is None or store.closed:
-            store = Store(target)
-            _stores[key] = store
-        return store
-
-
-def resolve_provider(
-    model: str,
-    *,
-    base_url: str | SecretStr | None = None,
-    api_key: str | SecretStr | None = None,
-) -> Provider:
-    """Return the provider that a model name such as ``"openai:NAME"`` asks for.
-
-    Raises
-    ------
-    ModelError
-        If the name has no provider, an unknown one, or lacks what the provider needs.
-    """
-    api_key, base_url = as_key(api_key), as_key(base_url)
-    if not isinstance(model, str):
-        raise ModelError(
-            f"A model is named by text such as 'openai:MODEL', not by {type(model).__name__}."
-        )
-    provider, colon, name = model.partition(":")
-    if not colon:
-        raise ModelError(
-            f"{model!r} names no provider: write 'PROVIDER:MODEL', "
-            f"such as 'openai:{model or 'MODEL'}'. {_known_providers()}"
-        )
-    if model.endswith(CUSTOM):
-        raise ModelError(
-            f"This conversation was held with a provider object of yours ({provider}): "
-            "give it again, or name a model."
-        )
-    if provider not in (SCRIPTED, *ENDPOINTS):
-        near = difflib.get_close_matches(provider.lower(), (SCRIPTED, *ENDPOINTS), n=1)
-        meant = f" Did you mean '{near[0]}:{name or 'MODEL'}'?" if near else ""
-        raise ModelError(
-            f"{provider or model!r} is not a known provider.{meant} {_known_providers()} For "
-            "another server that speaks the OpenAI protocol write "
-            f"'openai:{name or 'MODEL'}' with base_url=…"
-        )
-    if not name:
-        raise ModelError(f"{model!r} names no model: write '{provider}:MODEL'.")
-    if provider == SCRIPTED:
-        if model != DEFAULT_MODEL:
-            raise ModelError(f"{model!r} is not known: the scripted model is {DEFAULT_MODEL!r}.")
-        return ScriptedProvider()
-    make = _PROVIDERS[ENDPOINTS[provider].api]
-    return make(name, endpoint=provider, base_url=base_url, api_key=api_key)
-
-
-def _known_providers() -> str:
-    return f"Known are {', '.join((SCRIPTED, *ENDPOINTS))}."
-
-
-def as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
+def _as_tools(tools: Sequence[Tool | Callable[..., Any]]) -> list[Tool]:
     """Return functions and tools as tools.
 
     Raises
@@ -302,8 +187,8 @@ class _Prepared:
 
 
 def _prepare(settings: Settings, row: ConversationRow | None) -> _Prepared:
-    made = as_tools(settings.tools or ())
-    name, resolve = _model_source(settings, row)
+    made = _as_tools(settings.tools or ())
+    name, resolve = model_source(settings, row)
     system = settings.system
     if system is None and row is not None:
         system = row.system_prompt
@@ -316,15 +201,7 @@ def _prepare(settings: Settings, row: ConversationRow | None) -> _Prepared:
         retry=settings.retry or BackoffRetry(),
         max_steps=MAX_STEPS if settings.max_steps is None else settings.max_steps,
     )
-    return _Prepared(name, system, lambda: _resolved(name, resolve(), options), turn)
-
-
-def _resolved(name: str, provider: Provider, options: ProviderOptions) -> ResolvedModel:
-    if isinstance(provider, ConnectedProvider):
-        price = pricing(provider.server_address, provider.model)
-    else:
-        price = pricing(None, None)
-    return ResolvedModel(name, provider, options, price)
+    return _Prepared(name, system, lambda: resolved_model(name, resolve(), options), turn)
 
 
 def _kept(
@@ -355,25 +232,3 @@ def _stored(store: Store, conversation_id: str | None) -> ConversationRow | None
         return store.conversation(conversation_id)
     except UnknownConversationError:
         return None
-
-
-def _model_source(
-    settings: Settings, row: ConversationRow | None
-) -> tuple[str, Callable[[], Provider]]:
-    """Return the model's name and where its provider comes from.
-
-    A model that was named is checked at once. A stored one is looked for only when it is
-    asked, so that an old conversation can be read without the key it was held with.
-    """
-    model = settings.model
-    if isinstance(model, Provider):
-        given = model
-        return given.id + CUSTOM, lambda: given
-    stored = row.model if row is not None and row.model else DEFAULT_MODEL
-    name = model if model is not None else stored
-    resolve = cache(
-        lambda: resolve_provider(name, base_url=settings.base_url, api_key=settings.api_key)
-    )
-    if model is not None:
-        resolve()
-    return name, resolve
