@@ -260,6 +260,29 @@ def test_older_chunks_come_as_a_page(chat):
     assert [stored["seq"] for stored in page["chunks"]] == [1, 2]
 
 
+def test_a_page_that_leads_to_a_place_reaches_it_whatever_lies_between(chat, path):
+    chat.send("1+2?").result(10)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(
+            "INSERT INTO chunks SELECT conversation_id, ?, turn_id, step_id, message_id, "
+            "message_index, chunk_index, role, chunk_type, chunk_json, text, tool_call_id, "
+            "tool_name, input_json, content, is_error, error_code, started_us, completed_us, "
+            "delta_count, is_interrupted, detail_json FROM chunks WHERE seq = 1",
+            [(seq,) for seq in range(6, 2501)],
+        )
+    view = View(chat)
+    view.act(type="older", before=2400)
+    view.act(type="older", before=2400, **{"from": 2000})
+    view.act(type="older", before=2400, **{"from": 5})
+    near, far, farther = (
+        [stored["seq"] for stored in page["chunks"]] for page in view.got("history")
+    )
+    assert near == list(range(2272, 2400))
+    assert set(range(2000, 2400)) <= set(far)
+    assert len(farther) == 1024
+    assert farther[-1] == 2399
+
+
 def test_the_saved_state_shows_the_conversation_without_a_kernel(chat):
     chat.send("1+2?").result(10)
     wait_until(lambda: len(chat.saved["transcript"]["committed"]) == 5)

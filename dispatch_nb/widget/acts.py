@@ -20,10 +20,14 @@ from ..errors import DispatchError
 from ..loop import turn_loop
 from ..wire import view as v
 from ..wire.base import WireModel
+from ..wire.conversation import ConversationHistoryResponse
 from .assets import read_typesetter
 from .outbox import SNAPSHOT_CHUNKS, Outbox
 
 __all__ = ["Acts"]
+
+FARTHEST_CHUNKS = 1024
+"""Chunks in one page of those that lead to a place far back."""
 
 GONE = "This message is not waiting any more: it was sent, or taken back in another place."
 
@@ -59,7 +63,7 @@ class Acts:
             case v.AckMessage():
                 turn_loop().post(outbox.painted, message.upto)
             case v.OlderMessage():
-                page = self._conversation.history(0, message.before, SNAPSHOT_CHUNKS)
+                page = self._older(message)
                 self._tell(v.HistoryMessage(chunks=page.chunks, latest_seq=page.latest_seq))
             case v.SendMessage():
                 self._begin(message.request_id, lambda: self._send(message))
@@ -87,6 +91,13 @@ class Acts:
                 self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
                 assert_never(message)
+
+    def _older(self, message: v.OlderMessage) -> ConversationHistoryResponse:
+        if message.from_ is MISSING:
+            return self._conversation.history(0, message.before, SNAPSHOT_CHUNKS)
+        # A little more than is gone to, so that it does not stand at the very edge.
+        since = max(0, message.from_ - SNAPSHOT_CHUNKS // 4)
+        return self._conversation.history(since, message.before, FARTHEST_CHUNKS)
 
     def _send(self, message: v.SendMessage) -> Turn:
         urls = () if message.images is MISSING else message.images

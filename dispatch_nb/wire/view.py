@@ -297,10 +297,15 @@ class ConfigureMessage(WireModel):
 
 
 class OlderMessage(WireModel):
-    """The person scrolled to chunks older than `before` (a seq)."""
+    """The person scrolled to chunks older than `before` (a seq).
+
+    With `from`, the person goes to that chunk: the answer reaches back to it, as far as a
+    page can.
+    """
 
     type: Literal["older"] = "older"
     before: int
+    from_: int | MISSING = Field(MISSING, validation_alias="from", serialization_alias="from")
 
 
 class AboutMessage(WireModel):

@@ -36,6 +36,8 @@ export interface RefusedText {
 export interface ChatState {
   readonly live: LiveState;
   readonly connection: Connection;
+  /** Empty until the kernel has said which conversation this is. */
+  readonly conversationId: string;
   readonly status: ConversationStatus;
   readonly title: string;
   readonly model: string;
@@ -95,8 +97,8 @@ export interface ChatStore {
   rename(title: string): Promise<string | null>;
   /** Choose what the next turns are run with; resolves to why it was refused, or null. */
   configure(model: string, settings: AnswerSettings): Promise<string | null>;
-  /** Ask for the chunks before the oldest one here. */
-  older(): void;
+  /** Ask for the chunks before the oldest one here, as far back as `from` if it is given. */
+  older(from?: number): void;
   /** Tell whether the reader of a view follows the end; what is far above may go meanwhile. */
   read(view: object, isAtEnd: boolean): void;
   /** Everything in `state` is on screen: the kernel may go on. */
@@ -109,6 +111,7 @@ export function initialChatState(): ChatState {
   return {
     live: initialLive(),
     connection: "waiting",
+    conversationId: "",
     status: "idle",
     title: "",
     model: "",

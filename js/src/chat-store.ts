@@ -187,10 +187,11 @@ class TransportChatStore implements ChatStore {
     return this.#questions.ask({ type: "configure", model, settings });
   }
 
-  older(): void {
+  older(from?: number): void {
     const before = oldestLoaded(this.#state.live.transcript);
     if (this.#next === null || this.#state.isLoadingOlder || before <= 1) return;
-    this.#transport.send({ type: "older", before });
+    const far = from === undefined ? {} : { from };
+    this.#transport.send({ type: "older", before, ...far });
     this.#set({ isLoadingOlder: true });
   }
 
@@ -389,6 +390,7 @@ class TransportChatStore implements ChatStore {
     this.#kernelStatus = status;
     this.#set({
       ...{ title, model, settings, usage, meter, queue },
+      conversationId: traits.conversationId,
       stops: withAll(this.#state.stops, traits.stops),
       pending: pending.filter(({ requestId }) => !queued.has(requestId)),
       status: this.#canSend() ? status : "idle",

@@ -4,6 +4,7 @@ import type { ChatStore } from "../chat-state";
 import { Announcer } from "./announcer";
 import { Composer } from "./composer";
 import { FollowEnd } from "./follow";
+import { GoTo } from "./go-to";
 import { HeaderView } from "./header";
 import { icons } from "./icons";
 import { LogView } from "./log-view";
@@ -31,6 +32,7 @@ class ChatView {
   readonly #queue: QueueView;
   readonly #composer: Composer;
   readonly #follow: FollowEnd;
+  readonly #goTo: GoTo;
   readonly #unsubscribe: () => void;
   #frame = 0;
 
@@ -44,6 +46,7 @@ class ChatView {
       store.read(this, this.#follow.isFollowing);
       this.#schedule();
     });
+    this.#goTo = new GoTo(this.root, this.#scroller, store, this.#follow, this.#log);
     this.#scroller.addEventListener("scroll", () => this.#reachBack(), { passive: true });
     this.#build();
     this.#unsubscribe = store.subscribe(() => this.#schedule());
@@ -60,6 +63,7 @@ class ChatView {
     this.#unsubscribe();
     this.#store.read(this, true);
     this.#follow.close();
+    this.#goTo.close();
     this.root.remove();
   }
 
@@ -96,6 +100,7 @@ class ChatView {
     const state = this.#store.state();
     mark(this.root, "data-status", state.status);
     mark(this.root, "data-connection", state.connection);
+    mark(this.root, "data-conversation", state.conversationId);
     this.#header.update(state);
     this.#log.update(state);
     mark(this.#scroller, "aria-busy", String(state.live.transcript.generating));
@@ -104,6 +109,7 @@ class ChatView {
     this.#queue.update(state);
     this.#composer.update(state);
     this.#announcer.update(state);
+    this.#goTo.settle(state);
     this.#store.painted();
   }
 

@@ -97,24 +97,24 @@ function sectionEnd(section: Section, state: SectionState, context: EntryContext
 
 function userEntry(entry: Entry, context: EntryContext): TemplateResult {
   if (entry.kind !== "text") return entryTemplate(entry, context);
-  return html`<div class="dnb-bubble" dir="auto">${foldedText(entry.text, `${entry.key}.text`, context.folds)}</div>`;
+  return html`<div class="dnb-bubble" dir="auto" data-key=${entry.key}>${foldedText(entry.text, `${entry.key}.text`, context.folds)}</div>`;
 }
 
 function entryTemplate(entry: Entry, context: EntryContext): TemplateResult {
   switch (entry.kind) {
     case "text":
-      return html`<div class="dnb-text" ?data-streaming=${entry.isStreaming}
+      return html`<div class="dnb-text" data-key=${entry.key} ?data-streaming=${entry.isStreaming}
         aria-busy=${entry.isStreaming}>${context.textNode(entry.key, entry.text, entry.isStreaming)}</div>`;
     case "thinking":
       return thinking(entry, context);
     case "tools":
       return toolGroup(entry.tools, entry.key, context.folds);
     case "error":
-      return errorItem(entry.message, entry.code, context.again);
+      return errorItem(entry, context.again);
     case "image":
-      return html`<div class="dnb-picture">${context.imageNode(entry.key, entry.url)}</div>`;
+      return html`<div class="dnb-picture" data-key=${entry.key}>${context.imageNode(entry.key, entry.url)}</div>`;
     case "note":
-      return html`<div class="dnb-note">${entry.text}</div>`;
+      return html`<div class="dnb-note" data-key=${entry.key}>${entry.text}</div>`;
     default:
       entry satisfies never;
       return html``;
@@ -133,7 +133,7 @@ function thinking(
     event.preventDefault();
     context.folds.set(name, !isOpen);
   };
-  return html`<details class="dnb-thinking" .open=${isOpen} ?data-streaming=${entry.isStreaming}>
+  return html`<details class="dnb-thinking" data-key=${entry.key} .open=${isOpen} ?data-streaming=${entry.isStreaming}>
     <summary @click=${toggle}>
       <span class="dnb-chevron" .innerHTML=${icons.chevron}></span>
       <span class="dnb-thinking-label">${entry.isStreaming ? "Thinking" : "Thought"}</span>
@@ -143,9 +143,12 @@ function thinking(
   </details>`;
 }
 
-function errorItem(message: string, code: string | null, again: Again | null): TemplateResult {
+function errorItem(
+  { key, message, code }: Extract<Entry, { kind: "error" }>,
+  again: Again | null,
+): TemplateResult {
   const what = advice(code);
-  return html`<div class="dnb-error">
+  return html`<div class="dnb-error" data-key=${key}>
     <span class="dnb-error-icon" .innerHTML=${icons.alert}></span>
     <div class="dnb-error-text">
       <div class="dnb-error-message">${short(message, 2_000)}${

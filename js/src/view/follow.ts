@@ -32,6 +32,11 @@ export class FollowEnd {
     this.settle();
   }
 
+  /** Stay where the reader goes from now on. */
+  release(): void {
+    this.#change(false);
+  }
+
   /** Go to the end if the reader follows it. */
   settle(): void {
     if (!this.#isFollowing) return;

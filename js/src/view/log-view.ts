@@ -15,7 +15,7 @@ import type { Folds } from "./folded";
 import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
 import { formulaSetter } from "./markdown/set-formula";
-import { type Entry, type Section, selectSections } from "./sections";
+import { type Entry, keysBetween, type Section, selectSections } from "./sections";
 
 /** The scrolling part of one view. */
 export class LogView {
@@ -144,6 +144,12 @@ export class LogView {
       return key >= first && key <= last;
     });
     return own.map(([name, isOpen]) => `${name}=${isOpen}`).join();
+  }
+
+  /** Return the nodes of what stands between two places of the log, both included. */
+  nodesOf(first: number, last: number): HTMLElement[] {
+    const keys = keysBetween(this.#sections, first, last).map((key) => `[data-key="${key}"]`);
+    return keys.length === 0 ? [] : [...this.element.querySelectorAll<HTMLElement>(keys.join())];
   }
 
   #answerText(key: number): string {

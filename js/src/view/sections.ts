@@ -98,6 +98,23 @@ export function selectSections(source: LogSource): Section[] {
   return sections;
 }
 
+/**
+ * Return the keys of the entries between two places, both included; where nothing is shown of
+ * them, the key of the entry before.
+ */
+export function keysBetween(
+  sections: readonly Section[],
+  first: number,
+  last: number,
+): readonly number[] {
+  const spans = sections.flatMap(({ entries, last: end }) =>
+    entries.map(({ key }, at) => ({ key, end: (entries[at + 1]?.key ?? end + 1) - 1 })),
+  );
+  const within = spans.filter(({ key, end }) => key <= last && end >= first);
+  const shown = within.length > 0 ? within : spans.filter(({ key }) => key <= first).slice(-1);
+  return shown.map(({ key }) => key);
+}
+
 /** Return the calls that are still being written as the chunks that they will be. */
 function written({ working }: LogSource): RenderedChunk[] {
   return [...working.values()]

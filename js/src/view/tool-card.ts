@@ -28,9 +28,9 @@ export function toolGroup(tools: readonly ToolView[], key: number, folds: Folds)
     (_, index) => index,
     (tool, index) => toolCard(tool, `${key}.${index}`, folds),
   );
-  if (tools.length === 1) return html`<div class="dnb-tools">${cards}</div>`;
+  if (tools.length === 1) return html`<div class="dnb-tools" data-key=${key}>${cards}</div>`;
   const label = `${plural(tools.length, "call")} in one step`;
-  return html`<div class="dnb-tools dnb-tools-together" role="group" aria-label=${label}>
+  return html`<div class="dnb-tools dnb-tools-together" data-key=${key} role="group" aria-label=${label}>
     <div class="dnb-tools-label" aria-hidden="true">${label}</div>
     ${cards}
   </div>`;

@@ -474,10 +474,16 @@ export interface NumberField {
   readonly unit?: string;
 }
 
-/** The person scrolled to chunks older than `before` (a seq). */
+/**
+ * The person scrolled to chunks older than `before` (a seq).
+ *
+ * With `from`, the person goes to that chunk: the answer reaches back to it, as far as a
+ * page can.
+ */
 export interface OlderMessage {
   readonly type: "older";
   readonly before: number;
+  readonly from?: number;
 }
 
 /** The person opens a conversation; the view then shows the chat that is `opened`. */
