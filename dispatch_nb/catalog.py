@@ -12,8 +12,6 @@ from pydantic import SecretStr
 
 from . import prices
 from .errors import ModelError
-from .frames.build import build_frame
-from .frames.model_columns import MODELS
 from .keys import as_key
 from .loop import turn_loop
 from .prices import ModelPrices, Rates
@@ -25,16 +23,22 @@ from .providers.model_list import ServedModel
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["models"]
+__all__ = ["CatalogRow", "find_models", "models"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class CatalogRow:
+    """One model: what its list says, `None` where it says nothing.
+
+    `is_listed` tells whether its server has it; None where no server was asked.
+    """
+
     prices: ModelPrices
     max_output: int | None = None
     is_listed: bool | None = None
 
     def values(self) -> dict[str, Any]:
+        """Return the row of the frame."""
         known, rates = self.prices, self.prices.rates
         has_prices = rates != Rates()
         return {
@@ -88,6 +92,24 @@ def models(
         If the server cannot be reached.
     """
     api_key, base_url = as_key(api_key), as_key(base_url)
+    from .frames.build import build_frame
+    from .frames.model_columns import MODELS
+
+    rows = find_models(provider, ask=ask, base_url=base_url, api_key=api_key)
+    values = [row.values() for row in rows]
+    columns = {column.name: [each[column.name] for each in values] for column in MODELS.columns}
+    return build_frame(MODELS, columns)
+
+
+def find_models(
+    provider: str | None = None,
+    *,
+    ask: bool | None = None,
+    base_url: str | SecretStr | None = None,
+    api_key: str | SecretStr | None = None,
+) -> list[CatalogRow]:
+    """Return what `models` puts into a frame; see there. Imports no pandas."""
+    api_key, base_url = as_key(api_key), as_key(base_url)
     if provider is None and base_url is None:
         rows = [row for name in ENDPOINTS for row in _priced(name) if name != "openai-responses"]
     else:
@@ -104,13 +126,11 @@ def models(
                 raise ModelError(f"{prefix!r} is known for its prices only: it cannot be asked.")
             rows = _merged(prefix, _asked(endpoint, base_url, api_key), priced)
         rows = [row for row in rows if wanted in ("", row.prices.model)]
-    values = [row.values() for row in rows]
-    columns = {column.name: [each[column.name] for each in values] for column in MODELS.columns}
-    return build_frame(MODELS, columns)
+    return rows
 
 
-def _priced(provider: str) -> Iterator[_Row]:
-    yield from (_Row(known) for known in prices.known_models(provider))
+def _priced(provider: str) -> Iterator[CatalogRow]:
+    yield from (CatalogRow(known) for known in prices.known_models(provider))
 
 
 def _asked(
@@ -120,14 +140,16 @@ def _asked(
     return turn_loop().submit(fetch_models(connection.listing())).result()
 
 
-def _merged(prefix: str, served: list[ServedModel], priced: Iterable[_Row]) -> list[_Row]:
+def _merged(
+    prefix: str, served: list[ServedModel], priced: Iterable[CatalogRow]
+) -> list[CatalogRow]:
     """Return what the server lists, with what the table knows of it, and then the rest."""
     left = {row.prices.model: row for row in priced}
     rows = []
     for one in served:
         row = left.pop(one.name, None)
         found = row.prices if row is not None else prices.prices_of(prefix, one.name)
-        rows.append(_Row(_with(prefix, one, found), one.max_output, True))
+        rows.append(CatalogRow(_with(prefix, one, found), one.max_output, True))
     return rows + [replace(row, is_listed=False) for row in left.values()]
 
 

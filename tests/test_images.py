@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+import time
 import zlib
 from hashlib import sha256
 from io import BytesIO
@@ -238,6 +239,35 @@ def test_a_view_gets_an_image_and_sends_one_but_never_a_path(tmp_path: Path) -> 
             {"type": "image", "url": "images/0000"},
             {"type": "image", "url": "../secret.png"},
         ]
+        chat.close()
+
+
+def test_a_view_sends_the_images_of_an_earlier_message_again(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+
+    class Watched(dn.Chat):
+        def _tell_views(self, message: Any) -> None:
+            told.append(message.to_wire())
+
+    def replies() -> list[dict[str, Any]]:
+        return [message for message in told if message["type"] == "reply"]
+
+    web = "https://x.invalid/a.png"
+    with Store(tmp_path / "lab.db") as store:
+        chat = Watched(Keeper(*ANSWER, *ANSWER), store=store)
+        chat.send("?", images=[PNG, web]).result(timeout=20)
+        urls = [s.chunk.url for s in chat.history().chunks if s.chunk.type == "image"]
+        unknown = [*urls, "https://x.invalid/other.png"]
+        for number, again in enumerate([urls, unknown], 1):
+            message = {"type": "send", "requestId": f"r{number}", "text": "?", "images": again}
+            chat._on_message(None, message, [])
+            while len(replies()) < number:
+                time.sleep(0.01)
+            wait_until(lambda: chat.status == "idle")
+        assert [reply["accepted"] for reply in replies()] == [True, False]
+        seen = [s.chunk.url for s in chat.history().chunks if s.chunk.type == "image"]
+        assert seen == [*urls, *urls]
+        assert len(store.images([urls[0].removeprefix("images/")])) == 1
         chat.close()
 
 

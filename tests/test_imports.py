@@ -46,6 +46,7 @@ ARROWS: dict[str, set[str]] = {
         "wire",
     },
     "widget": {
+        "catalog",
         "compose",
         "conversation",
         "engine.contracts",

@@ -25,10 +25,16 @@ from ..settings import RequestOptions, Settings
 from ..store import Store
 from ..store.rows import ConversationRow
 from ..tools.function import function_tool
-from .models import model_source, resolved_model
+from .models import context_window, model_source, resolved_model
 from .stores import open_store
 
-__all__ = ["change_settings", "open_conversation", "settings_of", "turn_request"]
+__all__ = [
+    "change_settings",
+    "context_window_of",
+    "open_conversation",
+    "settings_of",
+    "turn_request",
+]
 
 MAX_STEPS = 50
 
@@ -117,6 +123,11 @@ def open_conversation(
 def settings_of(conversation: LocalConversation) -> Settings:
     """Return what was chosen for an open conversation."""
     return _settings[conversation]
+
+
+def context_window_of(conversation: LocalConversation) -> int | None:
+    """Return how many tokens fit into the context of the next answer; None if nobody knows."""
+    return context_window(conversation.model, settings_of(conversation))
 
 
 def change_settings(conversation: LocalConversation, **choices: Any) -> None:

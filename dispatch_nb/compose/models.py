@@ -9,7 +9,7 @@ from functools import cache
 from pydantic import SecretStr
 
 from ..conversation.turn_settings import ResolvedModel
-from ..costs.step import pricing
+from ..costs import step
 from ..engine.contracts import Provider, ProviderOptions
 from ..errors import ModelError
 from ..keys import as_key
@@ -23,7 +23,7 @@ from ..providers.scripted import ScriptedProvider
 from ..settings import Settings
 from ..store.rows import ConversationRow
 
-__all__ = ["DEFAULT_MODEL", "model_source", "resolve_provider", "resolved_model"]
+__all__ = ["DEFAULT_MODEL", "context_window", "model_source", "resolve_provider", "resolved_model"]
 
 DEFAULT_MODEL = "scripted:demo"
 # What stands in the store for a provider that was given as an object.
@@ -111,10 +111,33 @@ def model_source(
     return name, resolve
 
 
+def context_window(name: str, settings: Settings) -> int | None:
+    """Return how many tokens fit into the context of a model; None where nobody knows it.
+
+    Parameters
+    ----------
+    name
+        Its full name, as the conversation has it.
+    settings
+        What was chosen for the conversation: where the model is, or the provider object.
+    """
+    provider, model = settings.model, name.partition(":")[2]
+    if not isinstance(provider, Provider):
+        if settings.base_url is None:
+            return step.context_window(name.partition(":")[0], model, None)
+        try:
+            provider = resolve_provider(name, base_url=settings.base_url, api_key=settings.api_key)
+        except ModelError:
+            return None  # said where it matters: when the model is asked
+    if isinstance(provider, ConnectedProvider):
+        return step.context_window(provider.id, provider.model, provider.server_address)
+    return step.context_window(provider.id, model, None)
+
+
 def resolved_model(name: str, provider: Provider, options: ProviderOptions) -> ResolvedModel:
     """Return a model that is ready to be asked, with what prices its steps."""
     if isinstance(provider, ConnectedProvider):
-        price = pricing(provider.server_address, provider.model)
+        price = step.pricing(provider.server_address, provider.model)
     else:
-        price = pricing(None, None)
+        price = step.pricing(None, None)
     return ResolvedModel(name, provider, options, price)

@@ -12,7 +12,7 @@ from .. import prices
 from ..prices import Cost
 from ..store.rows import StepRow
 
-__all__ = ["UNKNOWN", "Money", "money", "priced", "pricing"]
+__all__ = ["UNKNOWN", "Money", "context_window", "money", "priced", "pricing"]
 
 UNKNOWN = "unknown: "
 """How a `price_ref` begins that is no price list but the reason why there is no cost."""
@@ -49,6 +49,14 @@ def pricing(server_address: str | None, model: str | None) -> Callable[[StepRow]
         return priced(replace(row, request_model=asked, server_address=server_address))
 
     return price
+
+
+def context_window(provider: str, model: str, server_address: str | None) -> int | None:
+    """Return how many tokens fit into a model's context; None where no list says it."""
+    if provider == _SCRIPTED and not prices.is_own(provider, model):
+        return None  # no model, and no reason to load the table
+    found = prices.prices_of(provider, model, base_url=server_address)
+    return None if found is None else found.context_window
 
 
 def priced(row: StepRow) -> StepRow:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from pydantic import MISSING
 
-from ..conversation.images import from_data_url
+from ..conversation.images import Image, from_data_url
 from ..conversation.port import Conversation
 from ..conversation.request import TurnRequest
 from ..conversation.turn import Turn
@@ -20,7 +20,7 @@ from ..errors import DispatchError
 from ..loop import turn_loop
 from ..wire import view as v
 from ..wire.base import WireModel
-from ..wire.conversation import ConversationHistoryResponse
+from ..wire.conversation import ConversationHistoryResponse, ImageChunk
 from .assets import read_typesetter
 from .outbox import SNAPSHOT_CHUNKS, Outbox
 
@@ -43,6 +43,8 @@ class Acts:
         Hands a message to the views.
     configure
         Chooses what the next turns are run with.
+    list_models
+        Finds the models of a provider and tells the views.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Acts:
         conversation: Conversation,
         tell: Callable[[WireModel], None],
         configure: Callable[[v.ConfigureMessage], None],
+        list_models: Callable[[str], None],
     ) -> None:
         self._conversation = conversation
         self._tell = tell
         self._configure = configure
+        self._list_models = list_models
 
     def take(self, message: v.KernelMessage, outbox: Outbox) -> None:
         """Do what a view asks for."""
@@ -87,6 +91,8 @@ class Acts:
                 self._try(message.request_id, lambda: self._configure(message))
             case v.AboutMessage():
                 self._tell(self._facts(message.first_seq, message.last_seq))
+            case v.ListModelsMessage():
+                self._list_models(message.provider)
             case v.FetchMessage():
                 self._tell(v.FileMessage(name=message.name, text=read_typesetter()))
             case _:
@@ -101,8 +107,17 @@ class Acts:
 
     def _send(self, message: v.SendMessage) -> Turn:
         urls = () if message.images is MISSING else message.images
-        images = [from_data_url(url) for url in urls]
+        images = [self._image(url) for url in urls]
         return self._conversation.send(message.text, TurnRequest(images))
+
+    def _image(self, url: str) -> Image:
+        """Return a new image, or one of an earlier message, which is sent again."""
+        stored = self._conversation.image(url)
+        if stored is None and url.startswith(("https://", "http://")):
+            for said in self._conversation.history().chunks:
+                if isinstance(said.chunk, ImageChunk) and said.chunk.url == url:
+                    return Image(url)
+        return from_data_url(url if stored is None else stored)
 
     def _facts(self, first: int, last: int) -> v.FactsMessage:
         facts = self._conversation.facts(first, last)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
+from pydantic import MISSING
 
-from ..compose import change_settings, settings_of
+from ..compose import change_settings, context_window_of, settings_of
 from ..conversation.local import LocalConversation
 from ..engine.usage import add_usage
 from ..errors import WireError
@@ -20,9 +21,10 @@ from ..wire.conversation import Usage
 from ..wire.events import TurnSealedEvent, UsageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from ..wire.parse import parse_kernel_message
-from ..wire.view import AnswerSettings, ConfigureMessage, ResyncMessage
+from ..wire.view import AnswerSettings, ConfigureMessage, Meter, ResyncMessage
 from .acts import Acts
 from .assets import load_bundle
+from .model_lists import ModelLists
 from .outbox import Outbox
 from .saved import saved_snapshot
 from .updates import Updates
@@ -70,6 +72,7 @@ class LiveWidget(FrameSource, anywidget.AnyWidget):
     saved = traitlets.Dict(None, allow_none=True, read_only=True).tag(sync=True)
     usage = traitlets.Any(read_only=True)
     _used: Usage
+    _meter: Meter
 
     def __init__(self, conversation: LocalConversation) -> None:
         self._conversation = conversation
@@ -81,7 +84,8 @@ class LiveWidget(FrameSource, anywidget.AnyWidget):
             self._tell_views, self._conversation.position, unheard=self._views.unheard
         )
         self._updates = Updates()
-        self._acts = Acts(self._conversation, self._tell_views, self._choose)
+        lists = ModelLists(self._conversation, self._tell_views)
+        self._acts = Acts(self._conversation, self._tell_views, self._choose, lists.ask)
         self.set_trait("conversation_id", self._conversation.id)
         self._count()
         self.on_status()
@@ -142,6 +146,7 @@ class LiveWidget(FrameSource, anywidget.AnyWidget):
         self.set_trait("settings", self._answer_settings().to_wire())
         self.set_trait("notice", self._conversation.notice)
         self.set_trait("queue", [each.to_wire() for each in self._conversation.queue.texts])
+        self._tell_meter()
         self.set_trait("status", self._conversation.status)
 
     def _choose(self, message: ConfigureMessage) -> None:
@@ -169,8 +174,18 @@ class LiveWidget(FrameSource, anywidget.AnyWidget):
         self._tell_ends()
 
     def _tell_ends(self) -> None:
-        self.set_trait("meter", self._conversation.meter().to_wire())
+        self._meter = self._conversation.meter()
+        self._tell_meter()
         self.set_trait("stops", self._conversation.stops())
+
+    def _tell_meter(self) -> None:
+        # The window is that of the next answer: a fuller context may have to fit a smaller one.
+        meter = self._meter
+        if meter.context_size is not MISSING:
+            window = context_window_of(self._conversation)
+            known = MISSING if window is None else window
+            meter = meter.model_copy(update={"context_window": known})
+        self.set_trait("meter", meter.to_wire())
 
     def _usage_is_looked_at(self) -> bool:
         # A frame costs a read; nobody has asked for one until the trait has a value.

@@ -31,7 +31,10 @@ __all__ = [
     "HistoryMessage",
     "ImageMessage",
     "KernelMessage",
+    "ListModelsMessage",
     "Meter",
+    "ModelsMessage",
+    "OfferedModel",
     "OlderMessage",
     "ProvisionalChunk",
     "QueuedText",
@@ -212,6 +215,24 @@ class FactsMessage(WireModel):
     facts: AnswerFacts | MISSING = MISSING
 
 
+class OfferedModel(WireModel):
+    """A model that can be named; prices are US dollars per million tokens, absent if unknown."""
+
+    name: Text
+    context_window: int | MISSING = MISSING
+    input_usd: Number | MISSING = MISSING
+    output_usd: Number | MISSING = MISSING
+
+
+class ModelsMessage(WireModel):
+    """The answer to `list-models`; `reason` says why a server could not be asked for its list."""
+
+    type: Literal["models"] = "models"
+    provider: Text
+    models: list[OfferedModel]
+    reason: Text | MISSING = MISSING
+
+
 class FileMessage(WireModel):
     """A part of the front end that a view asked for, as the text of its module."""
 
@@ -241,7 +262,7 @@ class AckMessage(WireModel):
 
 
 class SendMessage(WireModel):
-    """The person sends a message; its `images` are data: URLs."""
+    """The person sends a message; its `images` are data: URLs, or what its chunks' `url`s were."""
 
     type: Literal["send"] = "send"
     request_id: Text
@@ -316,6 +337,13 @@ class AboutMessage(WireModel):
     last_seq: int
 
 
+class ListModelsMessage(WireModel):
+    """A view wants to suggest the models of a provider; an empty name means those of all."""
+
+    type: Literal["list-models"] = "list-models"
+    provider: Text
+
+
 class FetchMessage(WireModel):
     """A view needs a part of the front end that is loaded on first use."""
 
@@ -337,7 +365,8 @@ ViewMessage = Annotated[
     | ImageMessage
     | ReplyMessage
     | FileMessage
-    | FactsMessage,
+    | FactsMessage
+    | ModelsMessage,
     Field(discriminator="type"),
 ]
 KernelMessage = Annotated[
@@ -354,6 +383,7 @@ KernelMessage = Annotated[
     | OlderMessage
     | WantImageMessage
     | FetchMessage
-    | AboutMessage,
+    | AboutMessage
+    | ListModelsMessage,
     Field(discriminator="type"),
 ]

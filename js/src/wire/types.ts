@@ -385,7 +385,8 @@ export type KernelMessage =
   | OlderMessage
   | WantImageMessage
   | FetchMessage
-  | AboutMessage;
+  | AboutMessage
+  | ListModelsMessage;
 
 export type LibraryKernelMessage = ListConversationsMessage | OpenConversationMessage | CloseConversationMessage;
 
@@ -398,6 +399,12 @@ export interface ListConversationsMessage {
   readonly query: string;
   readonly offset: number;
   readonly limit: number;
+}
+
+/** A view wants to suggest the models of a provider; an empty name means those of all. */
+export interface ListModelsMessage {
+  readonly type: "list-models";
+  readonly provider: string;
 }
 
 /**
@@ -462,6 +469,14 @@ export interface Meter {
   readonly costUsd?: number;
 }
 
+/** The answer to `list-models`; `reason` says why a server could not be asked for its list. */
+export interface ModelsMessage {
+  readonly type: "models";
+  readonly provider: string;
+  readonly models: readonly OfferedModel[];
+  readonly reason?: string;
+}
+
 /** A number; invoking it sends the new one. */
 export interface NumberField {
   readonly kind: "number";
@@ -472,6 +487,14 @@ export interface NumberField {
   readonly max?: number;
   readonly step?: number;
   readonly unit?: string;
+}
+
+/** A model that can be named; prices are US dollars per million tokens, absent if unknown. */
+export interface OfferedModel {
+  readonly name: string;
+  readonly contextWindow?: number;
+  readonly inputUsd?: number;
+  readonly outputUsd?: number;
 }
 
 /**
@@ -649,7 +672,7 @@ export interface SelectorField {
   readonly action: ActionRef;
 }
 
-/** The person sends a message; its `images` are data: URLs. */
+/** The person sends a message; its `images` are data: URLs, or what its chunks' `url`s were. */
 export interface SendMessage {
   readonly type: "send";
   readonly requestId: string;
@@ -1049,7 +1072,8 @@ export type ViewMessage =
   | ImageMessage
   | ReplyMessage
   | FileMessage
-  | FactsMessage;
+  | FactsMessage
+  | ModelsMessage;
 
 /** A view shows a chunk whose `url` names a stored image. */
 export interface WantImageMessage {
