@@ -1,12 +1,15 @@
 /** Images that the person adds to a message: read from files, bounded, or refused in words. */
+import { isStored, type StoredImages } from "./stored-images";
 
 /** An image that waits in the composer. */
 export interface Attachment {
   readonly id: string;
   readonly name: string;
-  /** All of it, as a data: URL. */
+  /** What is sent: all of it, as a data: URL, or the address that the conversation has it by. */
   readonly data: string;
-  /** Bytes of the file. */
+  /** What is shown of it, a data: URL; null where it is on the web, or not here. */
+  readonly preview: string | null;
+  /** Bytes that are sent. */
   readonly size: number;
 }
 
@@ -44,7 +47,7 @@ export async function readImages(
     } else {
       try {
         const data = await asDataUrl(file);
-        attachments.push({ id: newId(), name: file.name, data, size: file.size });
+        attachments.push({ id: newId(), name: file.name, data, preview: data, size: file.size });
         room -= file.size;
       } catch {
         refused = `${file.name} was not added: it cannot be read.`;
@@ -52,6 +55,25 @@ export async function readImages(
     }
   }
   return { attachments, refused };
+}
+
+/** Return the images of an earlier message as those of a new one, when they are known. */
+export function recallImages(
+  urls: readonly string[],
+  images: StoredImages,
+  newId: () => string,
+): Promise<readonly Attachment[]> {
+  const recalled = urls.map(
+    (url, index) =>
+      new Promise<Attachment>((resolve) => {
+        const name = `image ${index + 1}`;
+        const take = (preview: string | null) =>
+          resolve({ id: newId(), name, data: url, preview, size: 0 });
+        if (isStored(url)) images.load(url, take);
+        else take(null);
+      }),
+  );
+  return Promise.all(recalled);
 }
 
 /** Return the files of a paste or a drop; empty when it brings text alone. */

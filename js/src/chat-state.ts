@@ -9,6 +9,7 @@ import type {
   AnswerSettings,
   LiveEvent,
   Meter,
+  ModelsMessage,
   QueuedText,
   Usage,
 } from "./wire/types";
@@ -47,6 +48,8 @@ export interface ChatState {
   readonly meter: Meter | null;
   /** What the kernel told of sections that were asked about, by their first seq. */
   readonly facts: ReadonlyMap<number, AnswerFacts | null>;
+  /** The models that can be named, as far as they were asked for, by their provider. */
+  readonly models: ReadonlyMap<string, ModelsMessage>;
   /** Where turns were stopped: the places of their last chunks. */
   readonly stops: ReadonlySet<number>;
   /** What the person is writing; it outlives every view. */
@@ -82,10 +85,14 @@ export interface ChatStore {
   detach(id: string): void;
   /** Send the draft as a message, or as steering while a turn runs. */
   submit(): void;
-  /** Send a text as it is, whatever the draft. */
-  send(text: string): void;
+  /** Send a text as it is, whatever the draft, with images that the conversation has. */
+  send(text: string, images?: readonly string[]): void;
+  /** Put an earlier message into the draft, with its images. */
+  recall(text: string, images: readonly string[]): void;
   /** Ask about the chunks of a section; `state.facts` has the answer. */
   about(firstSeq: number, lastSeq: number): void;
+  /** Ask which models of a provider can be named, or of all; `state.models` has the answer. */
+  listModels(provider: string): void;
   stop(): void;
   /** Take a queued text out of the queue, and into the draft to write it anew. */
   rewrite(id: string): void;
@@ -119,6 +126,7 @@ export function initialChatState(): ChatState {
     usage: null,
     meter: null,
     facts: new Map(),
+    models: new Map(),
     stops: new Set(),
     draft: "",
     attachments: [],

@@ -2,7 +2,7 @@
  * The only mutable cell of the front end: folds the kernel's numbered events, notices gaps,
  * keeps the person's acts until the kernel answers them, and tells the views.
  */
-import { type Attachment, readImages } from "./attachments";
+import { type Attachment, readImages, recallImages } from "./attachments";
 import {
   type ChatState,
   type ChatStore,
@@ -133,12 +133,27 @@ class TransportChatStore implements ChatStore {
     this.#say(text, attachments);
   }
 
-  send(text: string): void {
-    if (this.#canSend()) this.#say(text, []);
+  send(text: string, images: readonly string[] = []): void {
+    if (!this.#canSend()) return;
+    if (images.length === 0) this.#say(text, []);
+    else void this.#recalled(images).then((attachments) => this.#say(text, attachments));
+  }
+
+  recall(text: string, images: readonly string[]): void {
+    this.edit(text);
+    void this.#recalled(images).then((attachments) => this.#set({ attachments }));
+  }
+
+  #recalled(images: readonly string[]): Promise<readonly Attachment[]> {
+    return recallImages(images, this.images, this.#requestId);
   }
 
   about(firstSeq: number, lastSeq: number): void {
     this.#transport.send({ type: "about", firstSeq, lastSeq });
+  }
+
+  listModels(provider: string): void {
+    this.#transport.send({ type: "list-models", provider });
   }
 
   #say(text: string, attachments: readonly Attachment[]): void {
@@ -248,6 +263,9 @@ class TransportChatStore implements ChatStore {
         this.#set({
           facts: new Map(this.#state.facts).set(message.firstSeq, message.facts ?? null),
         });
+        return;
+      case "models":
+        this.#set({ models: new Map(this.#state.models).set(message.provider, message) });
         return;
       case "file":
         void this.formulas.load(message.text);

@@ -15,8 +15,13 @@ export function attachedImages(
     ${repeat(
       attachments,
       ({ id }) => id,
-      ({ id, name, data }) => html`<div class="dnb-attached-image">
-        <img src=${data} alt=${name} title=${name} />
+      ({ id, name, data, preview }) => html`<div class="dnb-attached-image">
+        ${
+          preview === null
+            ? html`<span class="dnb-attached-web" role="img" aria-label=${name} title=${data}
+                .innerHTML=${icons.image}></span>`
+            : html`<img src=${preview} alt=${name} title=${name} />`
+        }
         <button type="button" aria-label=${`Remove ${name}`} title="Remove"
           @click=${() => store.detach(id)} .innerHTML=${icons.cross}></button>
       </div>`,

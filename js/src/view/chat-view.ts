@@ -7,6 +7,7 @@ import { FollowEnd } from "./follow";
 import { GoTo } from "./go-to";
 import { HeaderView } from "./header";
 import { icons } from "./icons";
+import { keepFocus } from "./keep-focus";
 import { LogView } from "./log-view";
 import { QueueView } from "./queue-view";
 
@@ -39,8 +40,12 @@ class ChatView {
   constructor(store: ChatStore) {
     this.#store = store;
     this.#header = new HeaderView(store, () => this.#schedule());
-    this.#log = new LogView(store, () => this.#schedule());
     this.#composer = new Composer(store, () => this.#follow.follow());
+    this.#log = new LogView(
+      store,
+      () => this.#schedule(),
+      () => this.#composer.focus(),
+    );
     this.#queue = new QueueView(store, () => this.#composer.focus());
     this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => {
       store.read(this, this.#follow.isFollowing);
@@ -98,6 +103,7 @@ class ChatView {
   #draw(): void {
     this.#frame = 0;
     const state = this.#store.state();
+    const keep = keepFocus(this.root, (lost) => this.#instead(lost));
     mark(this.root, "data-status", state.status);
     mark(this.root, "data-connection", state.connection);
     mark(this.root, "data-conversation", state.conversationId);
@@ -110,7 +116,15 @@ class ChatView {
     this.#composer.update(state);
     this.#announcer.update(state);
     this.#goTo.settle(state);
+    keep();
     this.#store.painted();
+  }
+
+  /** Return what has the focus next when `lost` goes: who reads stays there, who acts may write. */
+  #instead(lost: Element): HTMLElement {
+    const isAsked = lost.closest(".dnb-error") !== null;
+    const isReading = this.#scroller.contains(lost) || this.#jump.contains(lost);
+    return isReading && !isAsked ? this.#scroller : (this.#composer.input ?? this.#scroller);
   }
 
   /** Ask for the page before the oldest chunk while the reader comes near to it. */

@@ -30,6 +30,12 @@ export class Composer {
     this.#takeDraft(state.draft);
   }
 
+  /** Where the person writes; null while nobody can. */
+  get input(): HTMLTextAreaElement | null {
+    const input = this.#input();
+    return input?.disabled ? null : input;
+  }
+
   focus(): void {
     this.#input()?.focus();
   }

@@ -13,8 +13,8 @@ import { advice, plural, short } from "./words";
 
 /** What can be done with a prompt that ended in an error. */
 export interface Again {
-  /** Null where it cannot be sent from here as it was. */
-  readonly send: (() => void) | null;
+  /** Send it as it was. */
+  send(): void;
   /** Put it into the composer. */
   edit(): void;
 }
@@ -159,11 +159,7 @@ function errorItem(
         again === null
           ? nothing
           : html`<div class="dnb-agains">
-              ${
-                again.send === null
-                  ? nothing
-                  : html`<button type="button" class="dnb-quiet dnb-again" @click=${again.send}>Try again</button>`
-              }
+              <button type="button" class="dnb-quiet dnb-again" @click=${again.send}>Try again</button>
               <button type="button" class="dnb-quiet" @click=${again.edit}>Edit the message</button>
             </div>`
       }

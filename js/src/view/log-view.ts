@@ -22,6 +22,7 @@ export class LogView {
   readonly element = document.createElement("div");
   readonly #store: ChatStore;
   readonly #redraw: () => void;
+  readonly #onEdit: () => void;
   readonly #formulas: FormulaSetter;
   readonly #texts = new Map<number, MarkdownView>();
   readonly #images = new Map<number, HTMLElement>();
@@ -32,10 +33,14 @@ export class LogView {
   #sections: readonly Section[] = [];
   #drawn: readonly unknown[] = [];
 
-  /** `redraw` is called when the log wants to be drawn again without news from the store. */
-  constructor(store: ChatStore, redraw: () => void) {
+  /**
+   * `redraw` is called when the log wants to be drawn again without news from the store, and
+   * `onEdit` when a message was put into the composer.
+   */
+  constructor(store: ChatStore, redraw: () => void, onEdit: () => void) {
     this.#store = store;
     this.#redraw = redraw;
+    this.#onEdit = onEdit;
     this.#countdown = new RetryCountdown(redraw);
     this.#formulas = formulaSetter(store.formulas);
     this.#openFolds = new Map(store.folds);
@@ -161,13 +166,16 @@ export class LogView {
   /** Return what can be done with the last prompt, if the log ends with an error. */
   #again(): Again | null {
     if (this.#sections.at(-1)?.entries.at(-1)?.kind !== "error") return null;
-    const prompt = this.#sections.filter(({ role }) => role === "user").at(-1)?.entries;
-    const text = prompt?.find((entry) => entry.kind === "text");
+    const prompt = this.#sections.filter(({ role }) => role === "user").at(-1)?.entries ?? [];
+    const text = prompt.find((entry) => entry.kind === "text");
     if (text?.kind !== "text") return null;
+    const images = prompt.flatMap((entry) => (entry.kind === "image" ? [entry.url] : []));
     return {
-      // Its images cannot be sent again from here.
-      send: prompt?.length === 1 ? () => this.#store.send(text.text) : null,
-      edit: () => this.#store.edit(text.text),
+      send: () => this.#store.send(text.text, images),
+      edit: () => {
+        this.#store.recall(text.text, images);
+        this.#onEdit();
+      },
     };
   }
 

@@ -2,6 +2,7 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { ChatState, ChatStore } from "../chat-state";
 import type { AnswerSettings, ReasoningEffort } from "../wire/types";
+import { ModelField } from "./model-field";
 
 const EFFORTS: readonly ReasoningEffort[] = ["low", "medium", "high", "xhigh", "max"];
 
@@ -20,6 +21,7 @@ export class SettingsPanel {
   readonly #store: ChatStore;
   readonly #redraw: () => void;
   readonly #onClose: () => void;
+  readonly #model: ModelField;
   #isOpen = false;
   #isAsking = false;
   #refusal: string | null = null;
@@ -28,6 +30,7 @@ export class SettingsPanel {
     this.#store = store;
     this.#redraw = redraw;
     this.#onClose = onClose;
+    this.#model = new ModelField(store, redraw);
     this.element.className = "dnb-settings";
     this.element.hidden = true;
   }
@@ -39,7 +42,10 @@ export class SettingsPanel {
   toggle(): void {
     this.#isOpen = !this.#isOpen;
     this.#refusal = null;
-    if (!this.#isOpen) render(nothing, this.element);
+    if (!this.#isOpen) {
+      this.#model.reset();
+      render(nothing, this.element);
+    }
     this.#redraw();
     if (!this.#isOpen) this.#onClose();
     else {
@@ -51,15 +57,16 @@ export class SettingsPanel {
   update(state: ChatState): void {
     // Writing the same attribute again is a mutation all the same.
     if (this.element.hidden === this.#isOpen) this.element.hidden = !this.#isOpen;
-    if (this.#isOpen) render(this.#template(state), this.element);
+    if (!this.#isOpen) return;
+    render(this.#template(state), this.element);
+    this.#model.update(this.element, state);
   }
 
-  #template({ model, settings, status }: ChatState): TemplateResult {
+  #template(state: ChatState): TemplateResult {
+    const { settings, status } = state;
     // Values are set once, by attribute: news from the kernel must not undo what is being typed.
     return html`<form @submit=${this.#submit} @keydown=${this.#pressed}>
-      <label class="dnb-setting dnb-setting-wide"><span>Model</span>
-        <input name="model" value=${model} required autocomplete="off" spellcheck="false"
-          placeholder="provider:model" /></label>
+      ${this.#model.template(state)}
       ${NUMBERS.map(
         ({ name, label, hint, step }) => html`<label class="dnb-setting" title=${hint}>
           <span>${label}</span>
