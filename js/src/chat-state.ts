@@ -14,8 +14,8 @@ import type {
   Usage,
 } from "./wire/types";
 
-/** Where what is shown comes from. */
-export type Connection = "waiting" | "live" | "saved" | "absent";
+/** Where what is shown comes from; a kernel that was there and is no more is `lost`. */
+export type Connection = "waiting" | "live" | "saved" | "absent" | "lost";
 
 /** A text of the person on its way into the conversation. */
 export interface PendingText {
@@ -111,6 +111,11 @@ export interface ChatStore {
   /** Everything in `state` is on screen: the kernel may go on. */
   painted(): void;
   close(): void;
+}
+
+/** Return whether there may be a kernel that hears. */
+export function isOnline({ connection }: ChatState): boolean {
+  return connection === "live" || connection === "waiting";
 }
 
 /** Return the state before anything is known. */

@@ -7,6 +7,7 @@ import {
   type ChatState,
   type ChatStore,
   initialChatState,
+  isOnline,
   type RefusedText,
   settlePending,
 } from "./chat-state";
@@ -38,6 +39,8 @@ const SLOWEST_RESYNC_MS = 4000;
 const ACK_MS = 100;
 /** How long traits and events may disagree: they are separate messages. */
 const AGREE_MS = 700;
+/** How long a kernel may be silent during a turn before it is looked after. */
+const QUIET_MS = 3000;
 /** How long a message that was taken may wait for the event that shows it. */
 const SHOWN_MS = 3000;
 const ANSWER_MS = 4000;
@@ -90,6 +93,7 @@ class TransportChatStore implements ChatStore {
     this.#disconnect = transport.connect({
       message: (message) => this.#receive(message),
       traits: (traits) => this.#takeTraits(traits),
+      connected: () => this.#reconnect(),
       unreadable: (reason) => this.#unreadable(reason),
     });
     this.#hasSpoken = false;
@@ -231,6 +235,7 @@ class TransportChatStore implements ChatStore {
   }
 
   #receive(message: ViewMessage): void {
+    this.#watchTheKernel();
     switch (message.type) {
       case "snapshot":
         this.#timers.cancel("ready");
@@ -417,6 +422,7 @@ class TransportChatStore implements ChatStore {
       live: saved ? fromSnapshot(saved) : live,
     });
     if (status === "idle") this.#timers.cancel("stop");
+    this.#watchTheKernel();
     this.#queue.update(queue);
     this.#watchTheEnd();
   }
@@ -433,13 +439,40 @@ class TransportChatStore implements ChatStore {
   }
 
   #canSend(): boolean {
-    const { connection } = this.#state;
-    return connection === "live" || connection === "waiting";
+    return isOnline(this.#state);
   }
 
   #unreadable(reason: string): void {
     this.#set({ notice: `A message of the kernel could not be read: ${reason}` });
     this.#resync();
+  }
+
+  /** While a turn runs, look now and then whether there still is a kernel: a dead one is silent. */
+  #watchTheKernel(): void {
+    this.#timers.cancel("quiet");
+    if (this.#kernelStatus === "idle" || this.#state.connection !== "live") return;
+    this.#timers.after("quiet", QUIET_MS, () => {
+      if (this.#isThere()) this.#watchTheKernel();
+    });
+  }
+
+  #reconnect(): void {
+    if (this.#next !== null && this.#isThere()) this.#transport.send({ type: "ready" });
+  }
+
+  #isThere(): boolean {
+    const isThere = this.#transport.send({ type: "ack", upto: this.#acked });
+    if (!isThere) this.#lose();
+    return isThere;
+  }
+
+  /** Keep what is shown; what was on its way to the kernel is in the draft again. */
+  #lose(): void {
+    const { pending } = this.#state;
+    for (const { text, attachments, isAccepted } of [...pending].reverse()) {
+      if (!isAccepted) this.#giveBack(text, null, attachments);
+    }
+    this.#set({ connection: "lost", status: "idle", pending: [], notice: null });
   }
 
   #nobodyAnswered(): void {

@@ -44,6 +44,8 @@ export interface Traits {
 export interface Receiver {
   message(message: ViewMessage): void;
   traits(traits: Traits): void;
+  /** The host says that there is a kernel to send to again, or none any more. */
+  connected(): void;
   /** Something arrived that is not what the protocol says; `reason` names the field. */
   unreadable(reason: string): void;
 }
@@ -60,6 +62,8 @@ const TRAITS = [
   ...["conversation_id", "status", "title", "model", "settings", "notice"],
   ...["queue", "last_seq", "totals", "meter", "stops", "saved"],
 ] as const;
+/** How a host's widget models tell that their kernel was restarted. */
+const CONNECTED = "comm_live_update";
 const STATUSES = new Set<unknown>(["idle", "running", "stopping"]);
 
 /** Return the transport over a widget model. */
@@ -81,11 +85,14 @@ export function modelTransport(model: AnyModel): Transport {
       };
       const tell = () => receiver.traits(readTraits(model, receiver));
       model.on("msg:custom", receive);
+      const connected = () => receiver.connected();
       for (const name of TRAITS) model.on(`change:${name}`, tell);
+      model.on(CONNECTED, connected);
       tell();
       return () => {
         model.off("msg:custom", receive);
         for (const name of TRAITS) model.off(`change:${name}`, tell);
+        model.off(CONNECTED, connected);
       };
     },
   };

@@ -48,6 +48,12 @@ export class FakeModel {
     this.#emit("msg:custom", structuredClone(message), []);
   }
 
+  /** Be gone, as a host tells it after a restart, or, as after a crash, does not. */
+  die(isTold = true): void {
+    this.isGone = true;
+    if (isTold) this.#emit("comm_live_update");
+  }
+
   listeners(): number {
     return [...this.#handlers.values()].reduce((sum, { size }) => sum + size, 0);
   }

@@ -1,6 +1,7 @@
 /** What a screen reader is told: beginnings and ends, never every token. */
 import type { ChatState } from "../chat-state";
 import type { Chunk, ProviderRetryEvent } from "../wire/types";
+import { connectionWord } from "./connection";
 import { short } from "./words";
 
 interface Known {
@@ -35,7 +36,7 @@ export class Announcer {
       place,
       waiting: state.queue.filter(({ kept }) => !kept).length,
       refused: state.refused?.reason ?? null,
-      notice: state.notice ?? (state.kernelNotice || null),
+      notice: connectionWord(state) ?? state.notice ?? (state.kernelNotice || null),
       retry: transcript.providerRetry,
     };
     const before = this.#known;

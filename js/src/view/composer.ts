@@ -1,7 +1,8 @@
 /** Where the person writes: the draft, Send, Stop, and what the kernel said about them. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
-import type { ChatState, ChatStore } from "../chat-state";
+import { type ChatState, type ChatStore, isOnline } from "../chat-state";
 import { attachButton, attachedImages, takeDrops } from "./attached-view";
+import { connectionWord } from "./connection";
 import { icons } from "./icons";
 import { meterTemplate } from "./meter";
 import { PromptHistory } from "./prompt-history";
@@ -50,7 +51,7 @@ export class Composer {
   }
 
   #template(state: ChatState): TemplateResult {
-    const isOff = state.connection === "saved" || state.connection === "absent";
+    const isOff = !isOnline(state);
     const isRunning = state.status !== "idle";
     const isEmpty = state.draft.trim() === "";
     return html`${this.#word(state)}
@@ -141,13 +142,7 @@ function isOnEdge(input: HTMLTextAreaElement, line: "first" | "last"): boolean {
     : !value.slice(selectionEnd).includes("\n");
 }
 
-function placeholder({ connection, status }: ChatState): string {
-  if (connection === "saved" || connection === "absent") return "";
-  return status === "idle" ? "Write a message" : "Add to the running turn";
-}
-
-function connectionWord({ connection }: ChatState): string | null {
-  if (connection === "saved") return "No kernel: showing the saved conversation";
-  if (connection === "absent") return "No answer from the kernel: it is busy or not running";
-  return null;
+function placeholder(state: ChatState): string {
+  if (!isOnline(state)) return "";
+  return state.status === "idle" ? "Write a message" : "Add to the running turn";
 }

@@ -1,6 +1,6 @@
 /** The head of a chat: its title, what it is doing, and what answers, each open to a change. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
-import type { ChatState, ChatStore } from "../chat-state";
+import { type ChatState, type ChatStore, isOnline } from "../chat-state";
 import { icons } from "./icons";
 import { SettingsPanel } from "./settings-panel";
 import { short } from "./words";
@@ -30,8 +30,8 @@ export class HeaderView {
   }
 
   #template(state: ChatState): TemplateResult {
-    const { model, status, connection } = state;
-    const isOn = connection === "live" || connection === "waiting";
+    const { model, status } = state;
+    const isOn = isOnline(state);
     return html`${this.#title(state, isOn)}
       <span class="dnb-state">${isOn ? STATUS_WORDS[status] : ""}</span>
       ${this.#refusal === null ? nothing : html`<span class="dnb-refused" role="alert">${this.#refusal}</span>`}

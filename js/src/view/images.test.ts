@@ -87,6 +87,45 @@ describe("images of a message", () => {
   });
 });
 
+describe("images of a prompt that ended in an error", () => {
+  const failed = [
+    ...PROMPT.slice(0, 3),
+    { seq: 4, role: "assistant", chunk: { type: "error", message: "full", code: "529" } },
+  ] as const;
+
+  beforeEach(async () => {
+    page = new ChatPage();
+    page.kernel.snapshot({ committed: [...failed] });
+    page.kernel.say({ type: "image", url: "images/aa", data: PNG });
+    await page.frame();
+  });
+
+  it("are sent again with it, by their addresses", async () => {
+    page.find(".dnb-again").focus();
+    page.find(".dnb-again").click();
+    await page.frame();
+    expect(page.kernel.act("send")).toMatchObject({
+      text: "what?",
+      images: ["images/aa", "https://x.invalid/a.png"],
+    });
+    expect(document.activeElement).toBe(page.find("textarea"));
+  });
+
+  it("go to the composer with it, where one on the web is not loaded", async () => {
+    page.find(".dnb-agains button:last-child").click();
+    await page.frame();
+    await page.frame();
+    expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("what?");
+    expect(document.activeElement).toBe(page.find("textarea"));
+    expect(attached()).toEqual(["image 1"]);
+    expect(page.find<HTMLImageElement>(".dnb-attached img").src).toBe(PNG);
+    expect(page.find(".dnb-attached-web").title).toBe("https://x.invalid/a.png");
+    page.find<HTMLButtonElement>("[aria-label='Remove image 2']").click();
+    page.press({ key: "Enter" });
+    expect(page.kernel.act("send").images).toEqual(["images/aa"]);
+  });
+});
+
 describe("images in the composer", () => {
   it("go with the message, and come back with it when it is refused", async () => {
     page = new ChatPage();

@@ -5,7 +5,7 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
-import type { ChatState, ChatStore } from "../chat-state";
+import { type ChatState, type ChatStore, isOnline } from "../chat-state";
 import { selectChunks } from "../transcript/selectors";
 import { NO_TOOLS } from "../transcript/working";
 import { activity, empty, pendingBubble, RetryCountdown } from "./activity";
@@ -68,7 +68,7 @@ export class LogView {
 
   #drawAll(state: ChatState): void {
     const { transcript, extensions } = state.live;
-    const isLive = state.connection !== "saved" && state.connection !== "absent";
+    const isLive = isOnline(state);
     this.#sections = selectSections({
       chunks: [...selectChunks(transcript)],
       settled: (stepId, toolCallId) => extensions.settledTools.get(stepId, toolCallId),
@@ -83,7 +83,8 @@ export class LogView {
 
   #template(state: ChatState, isLive: boolean): TemplateResult {
     const { transcript } = state.live;
-    const isIdle = isLive && state.status === "idle" && !transcript.generating;
+    const isAtRest = state.status === "idle" && state.pending.length === 0;
+    const isIdle = isLive && isAtRest && !transcript.generating;
     const last = this.#sections.length - 1;
     return html`${this.#earlier(state)}
       ${last < 0 && state.pending.length === 0 ? empty(state) : nothing}

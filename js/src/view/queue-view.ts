@@ -1,7 +1,7 @@
 /** What waits above the composer: each text with what the person can do about it. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
-import type { ChatState, ChatStore } from "../chat-state";
+import { type ChatState, type ChatStore, isOnline } from "../chat-state";
 import type { QueuedText } from "../wire/types";
 import { icons } from "./icons";
 
@@ -26,7 +26,7 @@ export class QueueView {
     const parts = [state.queue, state.pending, state.connection, state.status];
     if (parts.every((part, index) => part === this.#drawn[index])) return;
     this.#drawn = parts;
-    const isOn = state.connection === "live" || state.connection === "waiting";
+    const isOn = isOnline(state);
     const kept = state.queue.filter((entry) => entry.kept || !isOn);
     const waiting = state.queue.filter((entry) => !kept.includes(entry));
     const sending = state.pending.filter(({ type }) => type === "steer");
