@@ -20,7 +20,7 @@ import dispatch_nb as dn
 from dispatch_nb import frames
 from dispatch_nb.errors import FrameError
 from dispatch_nb.framed import Part
-from dispatch_nb.frames import arrow
+from dispatch_nb.frames import arrow, cache, chunk_reader
 from dispatch_nb.frames.columns import FrameSpec
 from dispatch_nb.frames.request import FRAMES
 from dispatch_nb.store import Store
@@ -187,7 +187,7 @@ class Counter:
     """Counts the rows that SQL gives to frames."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from dispatch_nb.frames import cache, read
+        from dispatch_nb.frames import read
 
         self.rows = 0
         real = read.batches
@@ -198,7 +198,7 @@ class Counter:
                 yield part
 
         monkeypatch.setattr(read, "batches", counting)
-        monkeypatch.setattr(cache, "batches", counting)
+        monkeypatch.setattr(chunk_reader, "batches", counting)
 
     def of(self, source: dn.Frames) -> int:
         self.rows = 0
@@ -242,23 +242,19 @@ def many(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     for number in range(40):
         tape.commit("t1", None, message("user", TextChunk(text=f"{odd} {number}")))
     monkeypatch.setattr(arrow, "MANY_ROWS", 1)
-    from dispatch_nb.frames import cache
-
-    monkeypatch.setattr(cache, "MANY_ROWS", 1)
+    monkeypatch.setattr(chunk_reader, "MANY_ROWS", 1)
     return store
 
 
 def test_rows_that_other_processes_read_are_the_same(
     many: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dispatch_nb.frames import cache
-
     monkeypatch.setattr(arrow, "_MOST", 3)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     by_processes = Source(many).chunks
     narrow = Source(many).frame("chunks", columns=["byte_count", "text"])
-    monkeypatch.setattr(cache, "MANY_ROWS", 1_000_000)
-    cache._caches.clear()
+    monkeypatch.setattr(chunk_reader, "MANY_ROWS", 1_000_000)
+    cache._stores.clear()
     here = Source(many).chunks
     pd.testing.assert_frame_equal(by_processes, here)
     pd.testing.assert_frame_equal(narrow, here[["byte_count", "text"]])

@@ -1,109 +1,246 @@
-"""Chunks that were read once are kept: the next frame reads the new rows alone."""
+"""Frames that were read once are kept: the next one reads what is new or changed alone."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary, ref
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from .arrow import MANY_ROWS, can_read, divided, read_parts
-from .build import build_frame
-from .columns import FrameSpec
-from .growing import GrowingFrame, joined
-from .log_columns import CHUNKS
-from .mending import mend
-from .read import Columns, FrameStore, batches, is_numbered, select
+from ..transcript.live import LiveState
+from .build import describe
+from .columns import INTEGER, Column, FrameSpec
+from .growing import GrowingFrame
+from .news import Mark, News, mark
+from .read import FrameStore, is_numbered
 from .scope import Scope
 
-__all__ = ["read_chunks", "stored_chunks"]
+__all__ = ["NO_KEYS", "Kept", "Kind", "Rows", "asked", "kept_rows", "keyed", "keys_of"]
 
-_CONVERSATIONS = 16
-"""How many conversations are kept at most, those that were read last, beside the whole."""
+NO_KEYS = np.empty(0, dtype="int64")
+"""The keys of rows that are kept, and to which others are only ever added."""
 
-_ROOM = 4_096
-_CHANGED = "SELECT MAX(n) FROM row_changes WHERE table_name IN ('chunks', 'deleted')"
-
-
-class _Kept:
-    """The stored chunks of a scope, up to a row of the table or a seq."""
-
-    def __init__(self) -> None:
-        self.frame: GrowingFrame | None = None
-        self.last = 0
-        self.change: int | None = None
+_KEY = "row_key"
+_ROOM = 1_024
+# Beside a frame of the whole store many of single conversations are small.
+_LEAST_BYTES = 256 << 20
 
 
-class _Cache:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as they were read, and what they belong to: ascending numbers, if it is known.
+
+    `whole` is what the frame is a view of, if it may be kept as it is.
+    """
+
+    frame: pd.DataFrame
+    keys: Any = None
+    whole: GrowingFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a frame is read, and how it is known which of its rows are to be read again.
+
+    Parameters
+    ----------
+    spec
+        Its columns.
+    read
+        Reads the rows of a scope.
+    refresh
+        Reads what is new or changed into a kept frame; False if all has to be read again.
+    upto
+        Whether chunks that a live state does not know yet make a difference.
+    add_live
+        Adds what a live state knows and the store has not got yet.
+    """
+
+    spec: FrameSpec
+    read: Callable[[FrameStore, Connection, FrameSpec, Scope, LiveState | None], Rows]
+    refresh: Callable[[Kept, FrameStore, News], bool]
+    upto: bool = True
+    add_live: Callable[[pd.DataFrame, str, LiveState], pd.DataFrame] | None = None
+
+
+class Kept:
+    """A frame of a store, or of one conversation in it, as it stood at a mark."""
+
+    def __init__(self, kind: Kind, conversation_id: str | None) -> None:
+        self.kind = kind
+        self.conversation_id = conversation_id
+        self.rows: GrowingFrame | None = None
+        self.mark: Mark | None = None
+        self.parts: dict[str, Kept] = {}
+
+    @property
+    def scope(self) -> Scope:
+        """The rows it holds."""
+        return Scope(None if self.conversation_id is None else (self.conversation_id,))
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it takes."""
+        own = 0 if self.rows is None else self.rows.nbytes
+        return own + sum(part.nbytes for part in self.parts.values())
+
+    def part(self, kind: Kind) -> Kept:
+        """Return rows that are kept to make this frame of."""
+        return self.parts.setdefault(kind.spec.name, Kept(kind, self.conversation_id))
+
+
+_Key = tuple[str, str | None]
+
+
+class _Frames:
+    """The frames that are kept of one store."""
+
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.kept: OrderedDict[str | None, _Kept] = OrderedDict()
-
-    def of(self, conversation_id: str | None) -> _Kept:
-        kept = self.kept.pop(conversation_id, None) or _Kept()
-        self.kept[conversation_id] = kept
-        if len(self.kept) > _CONVERSATIONS + 1:
-            oldest = next(key for key in self.kept if key is not None)
-            del self.kept[oldest]
-        return kept
+        self.kept: dict[_Key, Kept] = {}
 
 
-_caches: WeakKeyDictionary[FrameStore, _Cache] = WeakKeyDictionary()
-_caches_lock = threading.Lock()
+_stores: WeakKeyDictionary[FrameStore, _Frames] = WeakKeyDictionary()
+_used: OrderedDict[tuple[ref[FrameStore], _Key], int] = OrderedDict()
+_lock = threading.Lock()
 
 
-def stored_chunks(store: FrameStore, connection: Connection, scope: Scope) -> pd.DataFrame:
-    """Return the stored chunks, all of them or those of one conversation, as `CHUNKS` says.
+def asked(
+    kind: Kind,
+    store: FrameStore,
+    scope: Scope,
+    live: LiveState | None,
+    columns: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Return a frame; one of a whole SQLite store or conversation is kept for the next time.
 
-    Only rows that were added since the last call are read. They are in the order in which
-    they were stored, a conversation's by `seq`.
+    Then only rows that were added or changed since are read and derived again, by whomever
+    they were written, and nothing that stayed as it was is copied but the numbers of columns
+    that changed somewhere. Kept frames of all stores together take at most a quarter of the
+    machine's memory: those go first that were asked for longest ago, and all of a store go
+    with it.
     """
-    if not is_numbered(connection):
-        parts = read_chunks(store, connection, CHUNKS, scope)
-        return joined(CHUNKS, (build_frame(CHUNKS, part) for part in parts))
-    with _caches_lock:
-        cache = _caches.setdefault(store, _Cache())
+    spec = kind.spec if columns is None else kind.spec.only(columns)
+    with store.connect() as connection:
+        if _is_kept(kind, store, scope, live, connection, columns):
+            ids = scope.conversation_ids
+            frame = _refreshed(kind, store, connection, None if ids is None else ids[0])
+            if frame is not None:
+                if live is not None and kind.add_live is not None and ids is not None:
+                    frame = kind.add_live(frame, ids[0], live)
+                return frame if columns is None else describe(frame[spec.names], spec)
+        return kind.read(store, connection, spec, scope, live).frame
+
+
+def _is_kept(
+    kind: Kind,
+    store: FrameStore,
+    scope: Scope,
+    live: LiveState | None,
+    connection: Connection,
+    columns: Sequence[str] | None,
+) -> bool:
+    if not is_numbered(connection) or not (scope.is_everything or scope.is_of_conversation):
+        return False
     ids = scope.conversation_ids
-    with cache.lock:
-        kept = cache.of(None if ids is None else ids[0])
-        change = connection.scalar(text(_CHANGED))
-        if kept.frame is None or kept.change != change:
-            kept.frame, kept.last, kept.change = None, 0, change
-        last = _last(connection, ids)
-        if kept.frame is None:
-            # Memory that is never written to is not there: room for more costs nothing yet.
-            kept.frame = GrowingFrame(CHUNKS, last + last // 4 + _ROOM)
-        if last > kept.last:
-            rows = None if ids else ("chunks", kept.last, last)
-            fresh = Scope(ids, rows=rows, after=kept.last if ids else 0)
-            for part in read_chunks(store, connection, CHUNKS, fresh):
-                kept.frame.append(build_frame(CHUNKS, part))
-            kept.last = last
-        return kept.frame.frame()
+    if columns is not None:
+        # A few columns are read alone, unless all of them are here anyway.
+        known = _stores.get(store)
+        key = (kind.spec.name, None if ids is None else ids[0])
+        if known is None or key not in known.kept:
+            return False
+    if live is None or not kind.upto or ids is None:
+        return True
+    # A state that lags behind the store is read by itself: it is about to catch up.
+    newest = text("SELECT last_seq FROM conversations WHERE conversation_id = :id")
+    return (connection.scalar(newest, {"id": ids[0]}) or 0) <= scope.upto
 
 
-def _last(connection: Connection, ids: tuple[str, ...] | None) -> int:
-    """Return the last seq of a conversation, or the last row of all."""
-    if ids is None:
-        return connection.scalar(text("SELECT MAX(rowid) FROM chunks")) or 0
-    newest = text("SELECT MAX(seq) FROM chunks WHERE conversation_id = :id")
-    return connection.scalar(newest, {"id": ids[0]}) or 0
+def _refreshed(
+    kind: Kind, store: FrameStore, connection: Connection, conversation_id: str | None
+) -> pd.DataFrame | None:
+    with _lock:
+        frames = _stores.setdefault(store, _Frames())
+    key = (kind.spec.name, conversation_id)
+    with frames.lock:
+        kept = frames.kept.get(key) or Kept(kind, conversation_id)
+        frame = kept_rows(kept, store, connection)
+        if kept.rows is None:
+            frames.kept.pop(key, None)
+        else:
+            frames.kept[key] = kept
+        size = kept.nbytes
+    _make_room((ref(store), key), size)
+    return frame
 
 
-def read_chunks(
-    store: FrameStore, connection: Connection, spec: FrameSpec, scope: Scope
-) -> Iterator[Columns]:
-    """Yield the columns of stored chunks part by part, by whichever way is fastest."""
-    numbered = is_numbered(connection)
-    if numbered and scope.conversation_ids is None and not scope.of_some_turns:
-        first, last = scope.rows[1:] if scope.rows else (0, _last(connection, None))
-        if last - first >= MANY_ROWS and store.path is not None and can_read():
-            for values in read_parts(store.path, spec, divided("chunks", first, last)):
-                yield mend(connection, values)
-            return
-    sql, names = select(spec, scope, numbered=numbered)
-    for values in batches(connection, sql, names, scope):
-        yield mend(connection, values)
+def kept_rows(kept: Kept, store: FrameStore, connection: Connection) -> pd.DataFrame:
+    """Bring a kept frame up to date and return it; its `rows` are None if it cannot be kept."""
+    now = mark(connection)
+    if kept.rows is not None and kept.mark is not None:
+        news = News(connection, kept.mark, now, kept.conversation_id)
+        if news.is_none or (not news.is_past_telling and kept.kind.refresh(kept, store, news)):
+            kept.mark = now
+            return kept.rows.frame()
+    kept.rows, kept.mark, kept.parts = None, None, {}
+    rows = kept.kind.read(store, connection, kept.kind.spec, kept.scope, None)
+    if rows.keys is None or (len(rows.keys) and not _ascends(rows.keys)):
+        return rows.frame
+    kept.rows = rows.whole if rows.whole is not None else _grown(kept.kind.spec, rows)
+    kept.mark = now
+    return kept.rows.frame()
+
+
+def _grown(spec: FrameSpec, rows: Rows) -> GrowingFrame:
+    count = len(rows.frame)
+    whole = GrowingFrame(spec, count + count // 4 + _ROOM)
+    whole.append(rows.frame, rows.keys)
+    return whole
+
+
+def _ascends(keys: Any) -> bool:
+    return bool(keys[0] >= 0 and (np.diff(keys) >= 0).all())
+
+
+def _make_room(used: tuple[ref[FrameStore], _Key], size: int) -> None:
+    """Note what was used last, and let go of what is too much."""
+    with _lock:
+        for each in [each for each in _used if each[0]() is None]:
+            del _used[each]
+        _used[used] = size
+        _used.move_to_end(used)
+        while len(_used) > 1 and sum(_used.values()) > _most_bytes():
+            (store, key), _ = _used.popitem(last=False)
+            found = store()
+            if found is not None:
+                _stores[found].kept.pop(key, None)
+
+
+def _most_bytes() -> int:
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        memory = 0  # a system that does not tell
+    return max(memory // 4, _LEAST_BYTES)
+
+
+def keyed(spec: FrameSpec, table: str, connection: Connection) -> FrameSpec:
+    """Return a spec that also reads the rowid of each row, where there is one."""
+    if not is_numbered(connection):
+        return spec
+    key = Column(_KEY, INTEGER, f"{table}.rowid", "What it is kept by")
+    return replace(spec, inputs=(*spec.inputs, key))
+
+
+def keys_of(values: dict[str, Any]) -> Any:
+    """Return the rowids that were read, or None."""
+    if _KEY not in values:
+        return None
+    return np.asarray(values[_KEY], dtype="int64")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from ..store.event_log import read_event_lines
 from ..store.segments import EventLine
 from ..transcript.live import LiveState
-from .build import build_frame, typed
-from .columns import DELTA_TYPES, INTEGER, TEXT
+from .build import build_frame, describe, typed
+from .cache import Kind, Rows, asked
+from .columns import DELTA_TYPES, INTEGER, TEXT, FrameSpec
 from .live_rows import parse_all, scoped
 from .log_columns import DELTAS
-from .read import Columns, FrameStore, fetch, turns_of
+from .read import Columns, FrameStore, fetch, is_numbered, turns_of
+from .refreshing import refresh_deltas
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ _KEPT = frozenset((*_BUILDING, *_CLOSING))
 _REQUESTS = """SELECT chunks.turn_id, chunks.seq, steps.requested_us
     FROM chunks JOIN steps ON steps.step_id = chunks.step_id
     WHERE {chunks} AND chunks.seq <= :upto AND chunks.chunk_type IN ('text', 'thinking')"""
+_OF_STEPS = "SELECT DISTINCT steps.turn_id, steps.conversation_id FROM steps WHERE {steps}"
 _REQUEST_COLUMNS = ["turn_id", "seq", "requested_us"]
 
 
@@ -63,11 +67,18 @@ def deltas_frame(
     live
         Chunks that this state does not know to be stored have no seq here either.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = DELTAS if columns is None else DELTAS.only(columns)
-    with store.connect() as connection:
-        lines = read_lines(connection, scope)
-        requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, scope)
+    return asked(_DELTAS, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_deltas(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    lines = read_lines(connection, scope)
+    requests = fetch(connection, _REQUESTS, _REQUEST_COLUMNS, scope)
     every = parse_all(line.event_json for line in lines)
     kept = [both for both in zip(lines, every, strict=True) if both[1]["type"] in _KEPT]
     parsed = [event for _, event in kept]
@@ -93,7 +104,7 @@ def deltas_frame(
         _table(requests, TEXT, INTEGER, INTEGER), on=["turn_id", "seq"], how="left"
     )
     of_chunk = deltas.groupby(["turn_id", "chunk"], sort=False)
-    return build_frame(
+    frame = build_frame(
         spec,
         {
             "conversation_id": deltas["conversation_id"],
@@ -106,11 +117,41 @@ def deltas_frame(
             "text": deltas["text"],
         },
     )
+    return _by_turn(spec, frame, deltas["turn_id"], connection)
+
+
+def _by_turn(
+    spec: FrameSpec, frame: pd.DataFrame, turn_ids: Series, connection: Connection
+) -> Rows:
+    """Return deltas in the order in which their turns were stored."""
+    if not is_numbered(connection):
+        return Rows(frame)
+    codes, ids = pd.factorize(turn_ids)
+    found = connection.execute(_TURNS_BY_ID, {"ids": json.dumps(ids.tolist())})
+    known: dict[str, int] = {row.turn_id: row.number for row in found}
+    # Deltas of a turn that is not stored yet come last.
+    rows = np.array([known.get(each, _NOT_STORED) for each in ids], dtype="int64")
+    keys = rows[codes] if len(ids) else np.empty(0, dtype="int64")
+    order = np.argsort(keys, kind="stable")
+    if (order != np.arange(len(order))).any():
+        frame = describe(frame.take(order).reset_index(drop=True), spec)
+    return Rows(frame, None if (rows == _NOT_STORED).any() else keys[order])
+
+
+_NOT_STORED = 2**62
+_TURNS_BY_ID = text(
+    "SELECT turn_id, rowid AS number FROM turns "
+    "WHERE turn_id IN (SELECT value FROM json_each(:ids))"
+)
+_DELTAS = Kind(DELTAS, _read_deltas, refresh_deltas)
 
 
 def read_lines(connection: Connection, scope: Scope) -> list[EventLine]:
     """Return the events of what a scope chooses, in order."""
-    turns = turns_of(connection, scope)
+    if scope.chosen is not None and scope.chosen[0] == "steps":
+        turns: Columns | None = fetch(connection, _OF_STEPS, ["turn_id", "conversation_id"], scope)
+    else:
+        turns = turns_of(connection, scope)
     if turns is None:
         ids = scope.conversation_ids
         if ids is None:

@@ -33,9 +33,17 @@ began then or later, those in which such a model was asked; of steps and usage `
 steps themselves.
 
 `frame.attrs` has the `schema` and its `schema_version`, and in `otel` what OpenTelemetry's GenAI
-conventions call the columns. A frame is yours to change. Chunks that were read once are kept with
-their store or chat, and the next frame reads the new rows alone; a frame of many rows is read as
-Arrow by processes beside this one where the extra `parquet` is installed.
+conventions call the columns. A frame is yours to change; none that is asked for later is changed
+with it.
+
+Whole frames of a SQLite store, or of a conversation in it, are kept once they were read, and the
+next one reads and derives again what was added or changed alone, whoever wrote it: rows of chunks,
+messages, steps, usage and tool calls one by one, turns, deltas, latency and conversations by the
+turn or conversation that anything came to. The rest is shared, not copied, but for the numbers in
+a column of which an earlier row changed. Kept frames of all stores take at most a quarter of the
+machine's memory; those asked for longest ago go first. On a database server every frame is read
+anew. A frame of many rows is read as Arrow by processes beside this one where the extra `parquet`
+is installed.
 
 A SQLite store shows the same as views, `steps_frame` for `steps` and so on, times as ISO text;
 deltas are compressed there and have none. Long text is whole in every frame; pandas cuts it when it

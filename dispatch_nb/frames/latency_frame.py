@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from ..store.segments import EventLine
 from ..transcript.live import LiveState
 from .build import build_frame, typed
+from .cache import Kind, Rows, asked
 from .columns import DELTA_TYPES, FLOAT, INTEGER, TEXT, TIME, Column, FrameSpec
 from .delta_frame import read_lines
 from .live_rows import parse_all, scoped
 from .read import FrameStore, fetch
-from .run_frames import steps_frame
+from .refreshing import refresh_latency
+from .run_columns import STEPS
+from .run_frames import read_steps
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -99,12 +103,20 @@ def latency_frame(
     live
         Changes nothing here but how many tool calls count.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = LATENCY if columns is None else LATENCY.only(columns)
-    steps = steps_frame(store, live=None, scope=scope, columns=[*_STEP, *_TIMED])
-    with store.connect() as connection:
-        calls = fetch(connection, _CALLS, ["step_id", "tool_ms", "wait_ms"], scope)
-        lines = read_lines(connection, scope) if len(steps) else []
+    return asked(_LATENCY, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_latency(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    read = read_steps(store, connection, STEPS.only([*_STEP, *_TIMED]), scope, live)
+    steps = read.frame
+    calls = fetch(connection, _CALLS, ["step_id", "tool_ms", "wait_ms"], scope)
+    lines = read_lines(connection, scope) if len(steps) else []
     pieces = _pieces(lines)
     ids = steps["step_id"].tolist()
     of_step = [_measured(pieces.get(step_id)) for step_id in ids]
@@ -118,7 +130,10 @@ def latency_frame(
     for place, name in enumerate(_MEASURES):
         column = next(each for each in LATENCY.columns if each.name == name)
         values[name] = typed([measured[place] for measured in of_step], column.dtype)
-    return build_frame(spec, values)
+    return Rows(build_frame(spec, values), read.keys)
+
+
+_LATENCY = Kind(LATENCY, _read_latency, refresh_latency)
 
 
 def _seconds(

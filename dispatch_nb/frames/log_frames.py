@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from sqlalchemy import Connection, text
 
 from ..store.chunk_rows import compact_json
 from ..transcript.live import LiveState
+from ..transcript.state import Provisional
 from ..wire.conversation import ToolCallChunk, ToolResultChunk
 from .build import build_frame
-from .cache import read_chunks, stored_chunks
-from .growing import joined
+from .cache import NO_KEYS, Kind, Rows, asked, keyed, keys_of
+from .chunk_reader import most_rows, read_chunks
+from .columns import INTEGER, Column, FrameSpec
+from .growing import GrowingFrame, joined
 from .joining import join_texts
 from .live_rows import live_chunk_rows, live_entries, scoped
 from .log_columns import CHUNKS, MESSAGES, TOOL_CALLS
 from .mending import mend
 from .read import FrameStore, fetch_columns, turns_of
+from .refreshing import append_chunks, refresh_calls
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -51,24 +58,49 @@ def chunks_frame(
     columns
         Which columns, in this order; no others are read.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = CHUNKS if columns is None else CHUNKS.only(columns)
-    with store.connect() as connection:
-        if spec is CHUNKS and (scope.is_everything or scope.is_of_conversation):
-            stored = stored_chunks(store, connection, scope)
-            if live is not None:
-                stored = stored.iloc[: scope.upto]
-        else:
-            parts = read_chunks(store, connection, spec, scope)
-            stored = joined(spec, (build_frame(spec, part) for part in parts))
-        turns = turns_of(connection, scope)
+    return asked(_CHUNKS, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_chunks(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    whole = GrowingFrame(spec, most_rows(connection, scope))
+    for part in read_chunks(store, connection, spec, scope):
+        whole.append(build_frame(spec, part))
+    stored = whole.frame()
+    if live is None:
+        return Rows(stored, NO_KEYS, whole)
+    turns = turns_of(connection, scope)
     entries = list(live_entries(live, None if turns is None else frozenset(turns["turn_id"])))
+    assert scope.conversation_ids is not None
+    return Rows(_with_entries(spec, stored, scope.conversation_ids[0], entries))
+
+
+def _with_entries(
+    spec: FrameSpec, stored: pd.DataFrame, conversation_id: str, entries: Sequence[Provisional]
+) -> pd.DataFrame:
     if not entries:
         return stored
-    assert scope.conversation_ids is not None
+    return joined(spec, [stored, _provisional(spec, conversation_id, entries)])
+
+
+def _provisional(
+    spec: FrameSpec, conversation_id: str, entries: Sequence[Provisional]
+) -> pd.DataFrame:
+    """Return entries as rows of a frame of chunks."""
     names = [column.name for column in (*spec.inputs, *spec.columns)]
-    values = live_chunk_rows(scope.conversation_ids[0], entries, names)
-    return joined(spec, [stored, build_frame(spec, values)])
+    return build_frame(spec, live_chunk_rows(conversation_id, entries, names))
+
+
+def _add_chunks(frame: pd.DataFrame, conversation_id: str, live: LiveState) -> pd.DataFrame:
+    return _with_entries(CHUNKS, frame, conversation_id, list(live_entries(live, None)))
+
+
+_CHUNKS = Kind(CHUNKS, _read_chunks, append_chunks, add_live=_add_chunks)
 
 
 def messages_frame(
@@ -84,8 +116,78 @@ def messages_frame(
     A message's borders are those of the store. What is not stored yet is divided likewise:
     by role and turn, each tool result and each text of the person for itself.
     """
-    spec = MESSAGES if columns is None else MESSAGES.only(columns)
-    chunks = chunks_frame(store, conversation_id, live=live, scope=scope)
+    return asked(_MESSAGES, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_messages(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    numbered = _MESSAGE_CHUNKS
+    read = _read_chunks(store, connection, numbered, scope, None).frame
+    turns = turns_of(connection, scope)
+    entries = list(live_entries(live, None if turns is None else frozenset(turns["turn_id"])))
+    asked_before = _turns_with_prompt(connection, scope, read)
+    stored = _messages(spec, read, asked_before)
+    if not entries:
+        return Rows(stored, NO_KEYS)
+    assert scope.conversation_ids is not None
+    conversation_id = scope.conversation_ids[0]
+    prompted = read.loc[read["role"] == "user", "turn_id"]
+    first = int(read["message_index"].iloc[-1]) + 1 if len(read) else 0
+    added = _provisional(numbered, conversation_id, entries)
+    more = _messages(spec, added, {*asked_before, *prompted}, first)
+    return Rows(joined(spec, [stored, more]))
+
+
+def _turns_with_prompt(
+    connection: Connection, scope: Scope, chunks: pd.DataFrame
+) -> frozenset[str]:
+    """Return the turns among those of a person's chunks that had such chunks before these."""
+    if scope.rows is None or not len(chunks):
+        return frozenset()
+    ids = chunks.loc[chunks["role"] == "user", "turn_id"].unique().tolist()
+    found = connection.scalars(_PROMPTED, {"ids": json.dumps(ids), "last": scope.rows[1]})
+    return frozenset(found)
+
+
+_PROMPTED = text("""SELECT DISTINCT turn_id FROM chunks WHERE role = 'user' AND rowid <= :last
+    AND turn_id IN (SELECT value FROM json_each(:ids))""")
+
+
+def _add_messages(frame: pd.DataFrame, conversation_id: str, live: LiveState) -> pd.DataFrame:
+    entries = list(live_entries(live, None))
+    if not entries:
+        return frame
+    added = _provisional(_MESSAGE_CHUNKS, conversation_id, entries)
+    turns = {entry.turn_id for entry in entries}
+    # What is not stored yet belongs to turns that run: their messages are among the last.
+    prompted: set[str] = set()
+    for stop in range(len(frame), 0, -256):
+        part = frame.iloc[max(0, stop - 256) : stop]
+        mine = part["turn_id"].isin(turns)
+        prompted |= set(part.loc[mine & (part["role"] == "user"), "turn_id"])
+        if not mine.any():
+            break
+    first = int(frame["message_index"].iloc[-1]) + 1 if len(frame) else 0
+    return joined(MESSAGES, [frame, _messages(MESSAGES, added, prompted, first)])
+
+
+def _messages(
+    spec: FrameSpec, chunks: pd.DataFrame, prompted: Container[str], start: int = 0
+) -> pd.DataFrame:
+    """Return the messages that chunks make up.
+
+    Parameters
+    ----------
+    prompted
+        Turns that had a message of the person before these chunks.
+    start
+        The place in the conversation of the first message that is not stored yet.
+    """
     key = chunks["message_id"].fillna(_provisional_message(chunks))
     begins = (key != key.shift()).fillna(True).astype("bool")
     ends = begins.shift(-1, fill_value=True)
@@ -104,11 +206,13 @@ def messages_frame(
     state = state.mask(per_message(chunks["is_interrupted"]) > 0, "interrupted")
     state = state.mask(first["is_partial"], "provisional")
     from_person = first.loc[first["role"] == "user", "turn_id"]
+    before = [turn_id in prompted for turn_id in from_person]
+    is_steering = from_person.duplicated() | pd.Series(before, from_person.index, dtype="bool")
     values: dict[str, Series] = {
         name: first[name] for name in ("message_id", "conversation_id", "turn_id", "step_id")
     }
     values |= {
-        "message_index": first.groupby("conversation_id", sort=False).cumcount(),
+        "message_index": first["message_index"].fillna(pd.Series(range(start, start + len(first)))),
         "role": first["role"],
         "content": content,
         "thinking": texts("text", "thinking"),
@@ -119,9 +223,26 @@ def messages_frame(
         "first_seq": first["seq"],
         "last_seq": chunks.loc[ends, "seq"].reset_index(drop=True),
         "created_at": first["started_at"].fillna(first["completed_at"]),
-        "is_steering": from_person.duplicated().reindex(first.index, fill_value=False),
+        "is_steering": is_steering.reindex(first.index, fill_value=False),
     }
     return build_frame(spec, values)
+
+
+_MESSAGE_CHUNKS = replace(
+    CHUNKS,
+    columns=(
+        *CHUNKS.only(
+            [
+                *("conversation_id", "seq", "turn_id", "step_id", "message_id", "role"),
+                *("chunk_type", "text", "content", "tool_call_id", "is_error", "started_at"),
+                *("completed_at", "is_partial", "is_interrupted"),
+            ]
+        ).columns,
+        Column("message_index", INTEGER, "chunks.message_index", "Its message's place"),
+    ),
+)
+
+_MESSAGES = Kind(MESSAGES, _read_messages, append_chunks, add_live=_add_messages)
 
 
 def _provisional_message(chunks: pd.DataFrame) -> Series:
@@ -144,20 +265,47 @@ def tool_calls_frame(
 
     A call of the running step is ``pending`` until its tool has ended.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = TOOL_CALLS if columns is None else TOOL_CALLS.only(columns)
-    with store.connect() as connection:
-        values = mend(connection, fetch_columns(connection, spec, scope), "result_seq")
-        turns = turns_of(connection, scope)
-    stored = build_frame(spec, values)
+    return asked(_CALLS, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_calls(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    values = fetch_columns(connection, keyed(spec, "tool_calls", connection), scope)
+    keys = keys_of(values)
+    stored = build_frame(spec, mend(connection, values, "result_seq"))
     if live is None:
-        return stored
+        return Rows(stored, keys)
+    turns = turns_of(connection, scope)
     assert scope.conversation_ids is not None
     chosen = None if turns is None else frozenset(turns["turn_id"])
-    rows = list(_running_calls(scope.conversation_ids[0], live, chosen))
+    return Rows(_with_running(spec, stored, scope.conversation_ids[0], live, chosen))
+
+
+def _with_running(
+    spec: FrameSpec,
+    stored: pd.DataFrame,
+    conversation_id: str,
+    live: LiveState,
+    turns: frozenset[str] | None,
+) -> pd.DataFrame:
+    rows = list(_running_calls(conversation_id, live, turns))
+    if not rows:
+        return stored
     names = [column.name for column in (*spec.inputs, *spec.columns)]
     running = {name: [row.get(name) for row in rows] for name in names}
     return joined(spec, [stored, build_frame(spec, running)])
+
+
+def _add_calls(frame: pd.DataFrame, conversation_id: str, live: LiveState) -> pd.DataFrame:
+    return _with_running(TOOL_CALLS, frame, conversation_id, live, None)
+
+
+_CALLS = Kind(TOOL_CALLS, _read_calls, refresh_calls, add_live=_add_calls)
 
 
 def _running_calls(

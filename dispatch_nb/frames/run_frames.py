@@ -1,68 +1,35 @@
-"""The frames about runs: conversations, turns, steps, usage."""
+"""The frames about runs: turns, steps, usage."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection
 
 from ..transcript.live import LiveState
 from ..wire.conversation import TextChunk
+from .buffers import with_text
 from .build import build_frame, typed
-from .columns import TEXT, TOKEN_TYPES
+from .cache import Kind, Rows, asked, keyed, keys_of
+from .columns import TEXT, TOKEN_TYPES, FrameSpec
 from .joining import join_texts
 from .live_rows import live_entries, scoped
 from .mending import mend
 from .read import FrameStore, fetch, fetch_columns
-from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
+from .refreshing import refresh_steps, refresh_turns
+from .run_columns import STEPS, TURNS, USAGE
 from .scope import Scope
 
-__all__ = ["conversations_frame", "steps_frame", "turns_frame", "usage_frame"]
-
-_MODELS = """SELECT steps.conversation_id,
-        COALESCE(steps.response_model, steps.request_model) AS model FROM steps
-    WHERE {steps} AND COALESCE(steps.response_model, steps.request_model) IS NOT NULL
-    GROUP BY steps.conversation_id, COALESCE(steps.response_model, steps.request_model)
-    ORDER BY steps.conversation_id, MIN({steps_order})"""
+__all__ = ["read_steps", "steps_frame", "turns_frame", "usage_frame"]
 
 _SAID = """SELECT turn_id, text, conversation_id, seq FROM chunks
     WHERE {chunks} AND seq <= :upto AND role = 'assistant' AND chunk_type = 'text'
     ORDER BY {chunks_order}"""
 _SAID_COLUMNS = ["turn_id", "text", "conversation_id", "seq"]
 _USED = ("conversation_id", "turn_id", "step_id", "request_model", "response_model")
-
-
-def conversations_frame(
-    store: FrameStore,
-    conversation_id: str | None = None,
-    *,
-    live: LiveState | None = None,
-    scope: Scope | None = None,
-    columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Return the conversations, one row each, oldest first.
-
-    Parameters
-    ----------
-    store
-        Where to read.
-    conversation_id
-        Which conversation; all of them without it, none for an id the store does not hold.
-    live
-        The state of that conversation: chunks stored after it was taken do not count.
-    """
-    scope = scoped(conversation_id, scope, live)
-    spec = CONVERSATIONS if columns is None else CONVERSATIONS.only(columns)
-    with store.connect() as connection:
-        values = fetch_columns(connection, spec, scope)
-        if "models" in spec.names:
-            used = fetch(connection, _MODELS, ["conversation_id", "model"], scope)
-            named = join_texts(
-                typed(used["model"], TEXT), typed(used["conversation_id"], TEXT), ", "
-            )
-            values["models"] = typed(values["conversation_id"], TEXT).map(named)
-    return build_frame(spec, values)
 
 
 def turns_frame(
@@ -87,19 +54,63 @@ def turns_frame(
         The state of that conversation's running turn: its text that is not stored yet is
         part of `output_text`, and chunks stored after it was taken do not count.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = TURNS if columns is None else TURNS.only(columns)
-    with store.connect() as connection:
-        values = fetch_columns(connection, spec, scope)
-        if "output_text" in spec.names:
-            said = mend(connection, fetch(connection, _SAID, _SAID_COLUMNS, scope))
-            for entry in live_entries(live, None):
-                if entry.role == "assistant" and isinstance(entry.chunk, TextChunk):
-                    said["turn_id"].append(entry.turn_id)
-                    said["text"].append(entry.chunk.text)
-            output = join_texts(typed(said["text"], TEXT), typed(said["turn_id"], TEXT), "\n\n")
-            values["output_text"] = typed(values["turn_id"], TEXT).map(output)
-    return build_frame(spec, values)
+    return asked(_TURNS, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_turns(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    values = fetch_columns(connection, keyed(spec, "turns", connection), scope)
+    keys = keys_of(values)
+    if "output_text" in spec.names:
+        said = mend(connection, fetch(connection, _SAID, _SAID_COLUMNS, scope))
+        for turn_id, words in _still_saying(live):
+            said["turn_id"].append(turn_id)
+            said["text"].append(words)
+        output = join_texts(typed(said["text"], TEXT), typed(said["turn_id"], TEXT), "\n\n")
+        values["output_text"] = typed(values["turn_id"], TEXT).map(output)
+    return Rows(build_frame(spec, values), keys)
+
+
+def _still_saying(live: LiveState | None) -> Iterator[tuple[str, str]]:
+    """Yield what assistants have said that is not stored yet, with the turn."""
+    for entry in live_entries(live, None):
+        if entry.role == "assistant" and isinstance(entry.chunk, TextChunk):
+            yield entry.turn_id, entry.chunk.text
+
+
+def _add_said(frame: pd.DataFrame, conversation_id: str, live: LiveState) -> pd.DataFrame:
+    """Add to the texts of turns what is not stored yet."""
+    said: dict[str, list[str]] = {}
+    for turn_id, words in _still_saying(live):
+        said.setdefault(turn_id, []).append(words)
+    if not said:
+        return frame
+    output = frame["output_text"].array
+    # A turn that runs is among the last.
+    for turn_id, texts in said.items():
+        row = _last_row(frame["turn_id"].array, turn_id)
+        if row is not None:
+            before = output[row : row + 1].dropna().tolist()
+            output = with_text(output, row, "\n\n".join([*before, *texts]))
+    frame["output_text"] = pd.Series(output, copy=False)
+    return frame
+
+
+def _last_row(ids: Any, wanted: str) -> int | None:
+    for stop in range(len(ids), 0, -64):
+        start = max(0, stop - 64)
+        found = [row for row, each in enumerate(ids[start:stop].tolist(), start) if each == wanted]
+        if found:
+            return found[-1]
+    return None
+
+
+_TURNS = Kind(TURNS, _read_turns, refresh_turns, add_live=_add_said)
 
 
 def steps_frame(
@@ -121,10 +132,22 @@ def steps_frame(
     live
         Changes nothing here: what is known of a step beside its chunks is in the store.
     """
-    scope = scoped(conversation_id, scope, live)
-    spec = STEPS if columns is None else STEPS.only(columns)
-    with store.connect() as connection:
-        return build_frame(spec, fetch_columns(connection, spec, scope))
+    return asked(_STEPS, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def read_steps(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
+    """Read the steps of a scope."""
+    values = fetch_columns(connection, keyed(spec, "steps", connection), scope)
+    return Rows(build_frame(spec, values), keys_of(values))
+
+
+_STEPS = Kind(STEPS, read_steps, refresh_steps, upto=False)
 
 
 def usage_frame(
@@ -145,12 +168,20 @@ def usage_frame(
     store, conversation_id, live
         As for `steps_frame`.
     """
-    spec = USAGE if columns is None else USAGE.only(columns)
+    return asked(_USAGE, store, scoped(conversation_id, scope, live), live, columns)
+
+
+def _read_usage(
+    store: FrameStore,
+    connection: Connection,
+    spec: FrameSpec,
+    scope: Scope,
+    live: LiveState | None,
+) -> Rows:
     counted = [f"{kind}_tokens" for kind in TOKEN_TYPES]
     paid = [f"{kind}_usd" for kind in TOKEN_TYPES]
-    steps = steps_frame(
-        store, conversation_id, live=live, scope=scope, columns=[*_USED, *counted, *paid]
-    )
+    read = read_steps(store, connection, STEPS.only([*_USED, *counted, *paid]), scope, live)
+    steps = read.frame
     tokens = pd.concat([steps[name] for name in counted], ignore_index=True)
     cost = pd.concat([steps[name] for name in paid], ignore_index=True)
     rows = pd.Index(range(len(steps))).repeat(len(TOKEN_TYPES))
@@ -164,5 +195,10 @@ def usage_frame(
         tokens=tokens.take(position).reset_index(drop=True),
         cost_usd=cost.take(position).reset_index(drop=True),
     )
-    long = long[long["tokens"].notna()].reset_index(drop=True)
-    return build_frame(spec, {str(name): long[name] for name in long.columns})
+    counts = np.asarray(long["tokens"].notna())
+    long = long[counts].reset_index(drop=True)
+    keys = None if read.keys is None else np.repeat(read.keys, len(TOKEN_TYPES))[counts]
+    return Rows(build_frame(spec, {str(name): long[name] for name in long.columns}), keys)
+
+
+_USAGE = Kind(USAGE, _read_usage, refresh_steps, upto=False)

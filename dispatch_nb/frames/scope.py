@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -42,6 +43,8 @@ class Scope:
         Chunks with a seq up to the first number or above the second do not count.
     rows
         Rows of this table with a rowid above the first number and up to the second.
+    chosen
+        Rows of this table with one of these rowids, and what belongs to them.
     """
 
     conversation_ids: tuple[str, ...] | None = None
@@ -51,6 +54,7 @@ class Scope:
     after: int = 0
     upto: int = EVERYTHING
     rows: tuple[str, int, int] | None = None
+    chosen: tuple[str, tuple[int, ...]] | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -66,7 +70,8 @@ class Scope:
     @property
     def of_some_turns(self) -> bool:
         """Whether rows are chosen by their turns."""
-        return not (self.turn_ids is None and self.since_us is None and self.models is None)
+        narrowed = (self.turn_ids, self.since_us, self.models, self.chosen)
+        return any(each is not None for each in narrowed)
 
     def fill(self, sql: str, *, whole: bool, numbered: bool) -> str:
         """Return `sql` with its ``{steps}``, ``{steps_order}`` and ``{models}`` filled in.
@@ -93,6 +98,7 @@ class Scope:
             "since": self.since_us,
             "after": self.after,
             "upto": self.upto,
+            "chosen": None if self.chosen is None else json.dumps(self.chosen[1]),
         }
         for name in ("conversation", "turn", "model"):
             values |= {f"{name}_{at}": value for at, value in enumerate(self._values(name))}
@@ -100,17 +106,31 @@ class Scope:
 
     def _condition(self, table: str, *, whole: bool) -> str:
         conditions = []
+        in_range = self.rows is not None and self.rows[0] == table
         if self.conversation_ids is not None:
-            conditions.append(f"{table}.conversation_id IN ({self._names('conversation')})")
-        if self.rows is not None and self.rows[0] == table:
+            # The sign keeps SQLite from looking through a conversation for a few rows.
+            sign = "+" if in_range else ""
+            conditions.append(f"{sign}{table}.conversation_id IN ({self._names('conversation')})")
+        if self.rows is not None and in_range:
             conditions.append(f"{table}.rowid > {self.rows[1]} AND {table}.rowid <= {self.rows[2]}")
-        if self.of_some_turns:
+        if self.chosen is not None:
+            conditions.append(self._choice(table, *self.chosen))
+        elif self.of_some_turns:
             by_conversation = whole or table == "conversations"
-            if by_conversation or table in _BY_KEY:
+            # What a turn is narrowed to is found by the turn itself.
+            if by_conversation or (table in _BY_KEY and self.turn_ids is None):
                 conditions.append(f"{table}.conversation_id IN ({self._turns('conversation_id')})")
             if not by_conversation:
                 conditions.append(f"{table}.turn_id IN ({self._turns('turn_id')})")
         return " AND ".join(conditions) or "1 = 1"
+
+    def _choice(self, table: str, of: str, rows: tuple[int, ...]) -> str:
+        """Return the condition for rows that were chosen, or that belong to such rows."""
+        given = "SELECT value FROM json_each(:chosen)"
+        if table == of:
+            return f"{table}.rowid IN ({given})"
+        key = "conversation_id" if of == "conversations" else "turn_id"
+        return f"{table}.{key} IN (SELECT {of}.{key} FROM {of} WHERE {of}.rowid IN ({given}))"
 
     def _turns(self, column: str) -> str:
         if self.since_us is None and self.models is None and column == "turn_id":

@@ -49,10 +49,12 @@ def read_event_lines(
     ).where(_segments.c.last_n > since_n)
     if conversation_id is not None:
         rows = rows.where(_events.c.conversation_id == conversation_id)
-        segments = segments.where(_segments.c.conversation_id == conversation_id)
     if turn_id is not None:
+        # A turn is of one conversation, and its segment is found without looking at others.
         rows = rows.where(_events.c.turn_id == turn_id)
         segments = segments.where(_segments.c.turn_id == turn_id)
+    elif conversation_id is not None:
+        segments = segments.where(_segments.c.conversation_id == conversation_id)
     lines = [EventLine(*row) for row in connection.execute(rows)]
     for segment in connection.execute(segments):
         lines += (line for line in decode_segment(*segment) if line.n > since_n)

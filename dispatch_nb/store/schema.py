@@ -25,7 +25,7 @@ __all__ = [
     "turns",
 ]
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision under `migrations`, oldest first; a store at another one is not ours to open."""
 
 metadata = sa.MetaData()
@@ -107,7 +107,7 @@ steps = sa.Table(
     "steps",
     metadata,
     sa.Column("step_id", sa.Text, primary_key=True),
-    sa.Column("turn_id", sa.Text, nullable=False),
+    sa.Column("turn_id", sa.Text, nullable=False, index=True),
     _conversation_id(index=True),
     sa.Column("step_index", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
@@ -159,7 +159,7 @@ chunks = sa.Table(
     metadata,
     _conversation_id(primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("turn_id", sa.Text, nullable=False),
+    sa.Column("turn_id", sa.Text, nullable=False, index=True),
     sa.Column("step_id", sa.Text),
     sa.Column("message_id", sa.Text, nullable=False),
     sa.Column("message_index", sa.Integer, nullable=False),
@@ -187,7 +187,7 @@ tool_calls = sa.Table(
     _conversation_id(primary_key=True),
     sa.Column("call_seq", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("tool_call_id", _FreeText, nullable=False),
-    sa.Column("turn_id", sa.Text, nullable=False),
+    sa.Column("turn_id", sa.Text, nullable=False, index=True),
     sa.Column("step_id", sa.Text),
     sa.Column("result_seq", sa.Integer),
     sa.Column("tool_name", _FreeText, nullable=False),
@@ -223,7 +223,7 @@ event_segments = sa.Table(
     _conversation_id(primary_key=True),
     sa.Column("first_n", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("last_n", sa.BigInteger, nullable=False),
-    sa.Column("turn_id", sa.Text, nullable=False),
+    sa.Column("turn_id", sa.Text, nullable=False, index=True),
     sa.Column("codec", sa.Text, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
