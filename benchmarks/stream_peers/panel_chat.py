@@ -15,7 +15,8 @@ shown: list[Any] = []
 
 def show(history: int) -> Any:
     """Return the chat with its earlier messages."""
-    pn.extension()
+    # The page may have no way to a server of scripts: they come with the cell.
+    pn.extension(inline=True)
     chat = pn.chat.ChatInterface()
     for number in range(history):
         chat.send(HISTORY_TEXT.format(number), user="User", respond=False)

@@ -19,9 +19,9 @@ TARGET = Path(__file__).parents[2] / "docs" / "images"
 SHOTS = [
     *((name, 1000, False) for name in ("empty", "answer", "streaming", "thinking", "tools")),
     *((name, 1000, False) for name in ("writing", "error", "retry", "stopped", "long")),
-    ("tools", 520, False),
+    *((name, 520, False) for name in ("tools", "writing")),
     # A JupyterLab that was made dark stays dark.
-    *((name, 1000, True) for name in ("answer", "tools", "error")),
+    *((name, 1000, True) for name in ("answer", "tools", "writing", "error")),
     ("answer", 520, True),
 ]
 

@@ -39,6 +39,7 @@ THOUGHT = {THOUGHT!r}
 """
 PREPARE += '''
 import asyncio
+import json
 import dispatch_nb as dn
 from dispatch_nb.engine.contracts import (
     Failure, Finish, ReasoningDelta, TextDelta, ToolCall, ToolInputDelta, ToolContext, UsageReport,
@@ -119,9 +120,13 @@ CELLS: dict[str, tuple[str, str]] = {
         ".dnb-tool[data-state=running]",
     ),
     "writing": (
-        'arguments = \'{"path": "report.md", "text": "# Findings\\\\n\\\\nThe slope is\'\n'
-        "made = chat([TextDelta('I write the report.'),"
-        " *[ToolInputDelta('1', 'write_file', piece) for piece in cut(arguments)],"
+        "code = 'import numpy as np\\n\\ndef slope(x, y):\\n    # Only distances from the means'"
+        "\\\n    ' count.\\n    dx, dy = x - x.mean(), y - y.mean()\\n    return float((dx @ dy'\n"
+        "first = json.dumps({'path': 'slope.py', 'mode': {'create': True}, 'text': code})[:-2]\n"
+        'second = \'{"city": "Osl\'\n'
+        "made = chat([TextDelta('I write the module, and look up the weather meanwhile.'),"
+        " *[ToolInputDelta('1', 'write_file', piece) for piece in cut(first)],"
+        " *[ToolInputDelta('2', 'weather', piece) for piece in cut(second)],"
         " FOR_EVER])\n"
         "turn = made.send('Write it down.')\nmade",
         ".dnb-tool[data-state=writing]",

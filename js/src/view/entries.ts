@@ -7,8 +7,8 @@ import { factsPanel } from "./facts";
 import { type Folds, foldedText } from "./folded";
 import { icons } from "./icons";
 import { image } from "./markdown/controls";
-import type { Entry, Section } from "./sections";
-import { toolGroup } from "./tool-card";
+import type { Entry, Section, ToolView } from "./sections";
+import { type CallNodes, toolGroup } from "./tool-card";
 import { advice, plural, short } from "./words";
 
 /** What can be done with a prompt that ended in an error. */
@@ -28,6 +28,8 @@ export interface EntryContext {
   imageNode(key: number, url: string): HTMLElement;
   /** Return a button that copies what this section says; the same one for the same key. */
   copyNode(section: Section): HTMLElement;
+  /** Return the nodes of a call that grow; the same ones for the same place. */
+  callNodes(key: number, index: number, tool: ToolView): CallNodes;
   /** Null where nothing can be done again. */
   readonly again: Again | null;
   /** Ask for the facts of a section; null where there is nobody to ask. */
@@ -108,7 +110,9 @@ function entryTemplate(entry: Entry, context: EntryContext): TemplateResult {
     case "thinking":
       return thinking(entry, context);
     case "tools":
-      return toolGroup(entry.tools, entry.key, context.folds);
+      return toolGroup(entry.tools, entry.key, context.folds, (tool, index) =>
+        context.callNodes(entry.key, index, tool),
+      );
     case "error":
       return errorItem(entry, context.again);
     case "image":

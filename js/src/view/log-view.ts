@@ -7,7 +7,7 @@ import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { type ChatState, type ChatStore, isOnline } from "../chat-state";
 import { selectChunks } from "../transcript/selectors";
-import { NO_TOOLS } from "../transcript/working";
+import { NO_TOOLS, type WorkingTools } from "../transcript/working";
 import { activity, empty, pendingBubble, RetryCountdown } from "./activity";
 import { copyButton } from "./copy";
 import { type Again, type EntryContext, messageImage, sectionTemplate } from "./entries";
@@ -16,6 +16,7 @@ import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
 import { formulaSetter } from "./markdown/set-formula";
 import { type Entry, keysBetween, type Section, selectSections } from "./sections";
+import { CallNodes } from "./tool-card";
 
 /** The scrolling part of one view. */
 export class LogView {
@@ -25,6 +26,10 @@ export class LogView {
   readonly #onEdit: () => void;
   readonly #formulas: FormulaSetter;
   readonly #texts = new Map<number, MarkdownView>();
+  readonly #calls = new Map<number, CallNodes[]>();
+  /** The cards of calls at work by the calls' ids, and what was shown of them. */
+  readonly #atWork = new Map<string, CallNodes>();
+  #working: WorkingTools = NO_TOOLS;
   readonly #images = new Map<number, HTMLElement>();
   readonly #copies = new Map<number, HTMLElement>();
   readonly #openFolds: Map<string, boolean>;
@@ -52,7 +57,8 @@ export class LogView {
     const { transcript, extensions } = state.live;
     const { accumulating } = transcript;
     const structure = [
-      ...[transcript.committed, transcript.provisional, accumulating?.kind, extensions],
+      ...[transcript.committed, transcript.provisional, accumulating?.kind],
+      ...[extensions.settledTools, shapeOf(extensions.workingTools)],
       ...[transcript.generating, transcript.providerRetry, state.pending, state.connection],
       ...[state.isLoadingOlder, state.status, state.facts, state.stops, this.#foldsChanged],
       this.#countdown.seconds(transcript.providerRetry),
@@ -60,10 +66,21 @@ export class LogView {
     if (structure.every((part, index) => part === this.#drawn[index])) {
       const last = this.#sections.at(-1)?.entries.at(-1);
       if (accumulating && last) this.#texts.get(last.key)?.update(accumulating.text, false);
+      this.#growCalls(extensions.workingTools);
       return;
     }
     this.#drawn = structure;
+    this.#working = extensions.workingTools;
     this.#drawAll(state);
+  }
+
+  /** Show what calls at work have written since, and nothing else. */
+  #growCalls(working: WorkingTools): void {
+    if (working === this.#working) return;
+    for (const [id, tool] of working) {
+      if (tool !== this.#working.get(id)) this.#atWork.get(id)?.grow(tool);
+    }
+    this.#working = working;
   }
 
   #drawAll(state: ChatState): void {
@@ -122,6 +139,14 @@ export class LogView {
         this.#texts.set(key, view);
         view.update(text, !isStreaming);
         return view.element;
+      },
+      callNodes: (key, index, { call, state }) => {
+        const all = this.#calls.get(key) ?? [];
+        this.#calls.set(key, all);
+        all[index] ??= new CallNodes();
+        const nodes = all[index];
+        if (state === "writing" || state === "running") this.#atWork.set(call.toolCallId, nodes);
+        return nodes;
       },
       imageNode: (key, url) => kept(this.#images, key, () => messageImage(url, this.#store.images)),
       copyNode: ({ key, role }) => {
@@ -214,9 +239,10 @@ export class LogView {
     const keys = new Set(
       this.#sections.flatMap(({ key, entries }) => [key, ...entries.map(keyOf)]),
     );
-    for (const nodes of [this.#texts, this.#images, this.#copies]) {
+    for (const nodes of [this.#texts, this.#calls, this.#images, this.#copies]) {
       for (const key of nodes.keys()) if (!keys.has(key)) nodes.delete(key);
     }
+    for (const id of this.#atWork.keys()) if (!this.#working.has(id)) this.#atWork.delete(id);
   }
 }
 
@@ -228,6 +254,15 @@ function kept(nodes: Map<number, HTMLElement>, key: number, make: () => HTMLElem
   const node = nodes.get(key) ?? make();
   nodes.set(key, node);
   return node;
+}
+
+/** Return what of calls at work makes their cards: the rest only grows in these. */
+function shapeOf(working: WorkingTools): string {
+  if (working.size === 0) return "";
+  const parts = [...working.values()].map(({ toolCallId, input, output }) => [
+    ...[toolCallId, input !== "", output !== ""],
+  ]);
+  return JSON.stringify(parts);
 }
 
 function wasStopped({ key, last }: Section, stops: ReadonlySet<number>): boolean {

@@ -74,11 +74,18 @@ export function size(text: string): string {
 /** Return a tool's input as `name: value` pairs when they fit on one line, else null. */
 export function inlineInput(input: unknown, limit: number): string | null {
   if (input === null || typeof input !== "object" || Array.isArray(input)) {
-    const text = JSON.stringify(input) ?? "";
-    return text.length <= limit ? text : null;
+    return oneLine(JSON.stringify(input) ?? "", limit);
   }
-  const pairs = Object.entries(input).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
-  const text = pairs.join(", ");
+  const pairs: string[] = [];
+  for (const [name, value] of Object.entries(input)) {
+    if (typeof value === "string" && value.length > limit) return null;
+    pairs.push(`${name}: ${JSON.stringify(value)}`);
+    if (pairs.length > limit) return null;
+  }
+  return oneLine(pairs.join(", "), limit);
+}
+
+function oneLine(text: string, limit: number): string | null {
   return text.length <= limit && !text.includes("\\n") ? text : null;
 }
 
