@@ -30,8 +30,11 @@ class Part:
 class FrameSource:
     """Gives its rows as DataFrames, by property or, narrowed, by `frame`.
 
-    Frames are valid at every moment, also while a
-    turn runs; each call gives a new one, which is yours to change.
+    Frames are valid at every moment, also while a turn runs; each call gives a new one, which
+    is yours to change. A whole frame of a SQLite store or chat that was read before is read
+    again by what is new or changed alone. Handing it over copies nothing, but for the numbers
+    in a column of which an earlier row has changed, and in the frames of a turn that runs and
+    of several stores at once: these are copied as memory is, a few bytes for each row.
     """
 
     def _frame_parts(self) -> Sequence[Part]:
@@ -164,8 +167,7 @@ class Frames(FrameSource):
 def _stacked(parts: Sequence[Part], name: str, filters: Filters) -> pd.DataFrame:
     import pandas as pd
 
-    from .frames import columns as kinds
-    from .frames.build import typed
+    from .frames.buffers import same_text
 
     columns = filters.columns
     if columns is not None:
@@ -175,7 +177,7 @@ def _stacked(parts: Sequence[Part], name: str, filters: Filters) -> pd.DataFrame
         frame = FrameSource._read(part, name, filters)
         if columns is None or "store" in columns:
             place = 0 if columns is None else list(columns).index("store")
-            frame.insert(place, "store", typed([part.store.location] * len(frame), kinds.TEXT))
+            frame.insert(place, "store", same_text(part.store.location, len(frame)))
         frames.append(frame)
     whole = pd.concat(frames, ignore_index=True)
     whole.attrs = frames[0].attrs

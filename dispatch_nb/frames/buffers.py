@@ -14,7 +14,7 @@ from .columns import TEXT, TIME, ColumnType
 if TYPE_CHECKING:
     Series = pd.Series[Any]
 
-__all__ = ["Buffer", "KeptColumn", "kept_column", "with_text"]
+__all__ = ["Buffer", "KeptColumn", "kept_column", "same_text", "with_text"]
 
 _SMALLEST = 64
 # Texts are collected in pieces of at most so many rows: one that changes costs its piece.
@@ -259,3 +259,13 @@ def with_text(texts: Any, row: int, words: str) -> Any:
     new: Any = pd.array([words], dtype=pd.StringDtype())
     parts = [texts[:row], new, texts[row + 1 :]]
     return type(new)._concat_same_type(parts)
+
+
+def same_text(words: str, count: int) -> Any:
+    """Return an array with one text in each of its rows."""
+    dtype: Any = pd.StringDtype()
+    if dtype.storage == "pyarrow":
+        import pyarrow
+
+        return dtype.__from_arrow__(pyarrow.repeat(pyarrow.scalar(words, "large_string"), count))
+    return pd.array(np.full(count, words, dtype=object), dtype=dtype)

@@ -22,7 +22,7 @@ from .news import Mark, News, mark
 from .read import FrameStore, is_numbered
 from .scope import Scope
 
-__all__ = ["NO_KEYS", "Kept", "Kind", "Rows", "asked", "kept_rows", "keyed", "keys_of"]
+__all__ = ["NO_KEYS", "Kept", "Kind", "Rows", "asked", "bring_up", "keyed", "keys_of"]
 
 NO_KEYS = np.empty(0, dtype="int64")
 """The keys of rows that are kept, and to which others are only ever added."""
@@ -61,6 +61,8 @@ class Kind:
         Whether chunks that a live state does not know yet make a difference.
     add_live
         Adds what a live state knows and the store has not got yet.
+    begin
+        In place of `read` where the frame is to be kept.
     """
 
     spec: FrameSpec
@@ -68,6 +70,7 @@ class Kind:
     refresh: Callable[[Kept, FrameStore, News], bool]
     upto: bool = True
     add_live: Callable[[pd.DataFrame, str, LiveState], pd.DataFrame] | None = None
+    begin: Callable[[Kept, FrameStore, Connection], Rows] | None = None
 
 
 class Kept:
@@ -128,34 +131,39 @@ def asked(
     with it.
     """
     spec = kind.spec if columns is None else kind.spec.only(columns)
-    with store.connect() as connection:
-        if _is_kept(kind, store, scope, live, connection, columns):
-            ids = scope.conversation_ids
-            frame = _refreshed(kind, store, connection, None if ids is None else ids[0])
-            if frame is not None:
+    if scope.is_everything or scope.is_of_conversation:
+        frames = _frames_of(store)
+        # Locked first, so that who waits here sees what those saw who were faster.
+        with frames.lock, store.connect() as connection:
+            if _is_kept(kind, frames, scope, live, connection, columns):
+                ids = scope.conversation_ids
+                frame = _refreshed(kind, store, frames, connection, None if ids is None else ids[0])
                 if live is not None and kind.add_live is not None and ids is not None:
                     frame = kind.add_live(frame, ids[0], live)
                 return frame if columns is None else describe(frame[spec.names], spec)
+    with store.connect() as connection:
         return kind.read(store, connection, spec, scope, live).frame
+
+
+def _frames_of(store: FrameStore) -> _Frames:
+    with _lock:
+        return _stores.setdefault(store, _Frames())
 
 
 def _is_kept(
     kind: Kind,
-    store: FrameStore,
+    frames: _Frames,
     scope: Scope,
     live: LiveState | None,
     connection: Connection,
     columns: Sequence[str] | None,
 ) -> bool:
-    if not is_numbered(connection) or not (scope.is_everything or scope.is_of_conversation):
-        return False
     ids = scope.conversation_ids
-    if columns is not None:
-        # A few columns are read alone, unless all of them are here anyway.
-        known = _stores.get(store)
-        key = (kind.spec.name, None if ids is None else ids[0])
-        if known is None or key not in known.kept:
-            return False
+    if not is_numbered(connection):
+        return False
+    # A few columns are read alone, unless all of them are here anyway.
+    if columns is not None and (kind.spec.name, ids and ids[0]) not in frames.kept:
+        return False
     if live is None or not kind.upto or ids is None:
         return True
     # A state that lags behind the store is read by itself: it is about to catch up.
@@ -164,38 +172,44 @@ def _is_kept(
 
 
 def _refreshed(
-    kind: Kind, store: FrameStore, connection: Connection, conversation_id: str | None
-) -> pd.DataFrame | None:
-    with _lock:
-        frames = _stores.setdefault(store, _Frames())
+    kind: Kind,
+    store: FrameStore,
+    frames: _Frames,
+    connection: Connection,
+    conversation_id: str | None,
+) -> pd.DataFrame:
     key = (kind.spec.name, conversation_id)
-    with frames.lock:
-        kept = frames.kept.get(key) or Kept(kind, conversation_id)
-        frame = kept_rows(kept, store, connection)
-        if kept.rows is None:
-            frames.kept.pop(key, None)
-        else:
-            frames.kept[key] = kept
-        size = kept.nbytes
-    _make_room((ref(store), key), size)
+    kept = frames.kept.get(key) or Kept(kind, conversation_id)
+    # One that fails half-way is not to be gone on with.
+    frames.kept.pop(key, None)
+    frame = bring_up(kept, store, connection)
+    if kept.rows is not None:
+        frames.kept[key] = kept
+        frame = kept.rows.frame()
+        _make_room((ref(store), key), kept.nbytes)
+    assert frame is not None
     return frame
 
 
-def kept_rows(kept: Kept, store: FrameStore, connection: Connection) -> pd.DataFrame:
-    """Bring a kept frame up to date and return it; its `rows` are None if it cannot be kept."""
+def bring_up(kept: Kept, store: FrameStore, connection: Connection) -> pd.DataFrame | None:
+    """Bring kept rows up to date; if they cannot be kept, return them and keep none."""
     now = mark(connection)
     if kept.rows is not None and kept.mark is not None:
         news = News(connection, kept.mark, now, kept.conversation_id)
         if news.is_none or (not news.is_past_telling and kept.kind.refresh(kept, store, news)):
             kept.mark = now
-            return kept.rows.frame()
+            return None
     kept.rows, kept.mark, kept.parts = None, None, {}
-    rows = kept.kind.read(store, connection, kept.kind.spec, kept.scope, None)
+    if kept.kind.begin is not None:
+        rows = kept.kind.begin(kept, store, connection)
+    else:
+        rows = kept.kind.read(store, connection, kept.kind.spec, kept.scope, None)
     if rows.keys is None or (len(rows.keys) and not _ascends(rows.keys)):
+        kept.parts = {}
         return rows.frame
     kept.rows = rows.whole if rows.whole is not None else _grown(kept.kind.spec, rows)
     kept.mark = now
-    return kept.rows.frame()
+    return None
 
 
 def _grown(spec: FrameSpec, rows: Rows) -> GrowingFrame:

@@ -19,9 +19,9 @@ from .delta_frame import read_lines
 from .live_rows import parse_all, scoped
 from .read import FrameStore, fetch
 from .refreshing import refresh_latency
-from .run_columns import STEPS
 from .run_frames import read_steps
 from .scope import Scope
+from .step_columns import STEPS
 
 if TYPE_CHECKING:
     import pandas as pd

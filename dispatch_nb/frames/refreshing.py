@@ -16,7 +16,6 @@ __all__ = [
     "append_chunks",
     "read_again",
     "refresh_calls",
-    "refresh_conversations",
     "refresh_deltas",
     "refresh_latency",
     "refresh_steps",
@@ -90,15 +89,6 @@ def refresh_latency(kept: Kept, store: FrameStore, news: News) -> bool:
     turns |= {turn_id for _, turn_id, _ in news.events if turn_id is not None}
     keys = rowids(news.connection, "steps", "turn_id", turns)
     return read_again(kept, store, news, "steps", keys)
-
-
-def refresh_conversations(kept: Kept, store: FrameStore, news: News) -> bool:
-    """Read conversations again: those that were added or changed, or to which anything came."""
-    tables = ("conversations", "turns", "steps", "tool_calls")
-    ids = set().union(*(news.of(table, "conversation_id") for table in tables))
-    ids |= {conversation_id for conversation_id, _, _ in news.events}
-    keys = rowids(news.connection, "conversations", "conversation_id", ids)
-    return read_again(kept, store, news, "conversations", keys)
 
 
 def append_chunks(kept: Kept, store: FrameStore, news: News) -> bool:

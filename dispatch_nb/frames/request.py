@@ -13,15 +13,18 @@ import pandas as pd
 from ..errors import FrameError
 from ..transcript.live import LiveState
 from .columns import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, ColumnType, FrameSpec
+from .conversation_columns import CONVERSATIONS
 from .conversation_frame import conversations_frame
 from .delta_frame import deltas_frame
 from .latency_frame import LATENCY, latency_frame
 from .log_columns import CHUNKS, DELTAS, MESSAGES, TOOL_CALLS
-from .log_frames import chunks_frame, messages_frame, tool_calls_frame
+from .log_frames import chunks_frame, tool_calls_frame
+from .message_frame import messages_frame
 from .read import FrameStore
-from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
 from .run_frames import steps_frame, turns_frame, usage_frame
 from .scope import Scope, as_microseconds
+from .step_columns import STEPS, USAGE
+from .turn_columns import TURNS
 
 __all__ = [
     "FRAMES",

@@ -20,8 +20,9 @@ from .live_rows import live_entries, scoped
 from .mending import mend
 from .read import FrameStore, fetch, fetch_columns
 from .refreshing import refresh_steps, refresh_turns
-from .run_columns import STEPS, TURNS, USAGE
 from .scope import Scope
+from .step_columns import STEPS, USAGE
+from .turn_columns import TURNS
 
 __all__ = ["read_steps", "steps_frame", "turns_frame", "usage_frame"]
 

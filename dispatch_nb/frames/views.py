@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 
 from .columns import BOOLEAN, TIME, TOKEN_TYPES, Column, FrameSpec
+from .conversation_columns import CONVERSATIONS
 from .log_columns import CHUNKS, MESSAGES, TOOL_CALLS
-from .run_columns import CONVERSATIONS, STEPS, TURNS, USAGE
 from .scope import Scope
+from .step_columns import STEPS, USAGE
+from .turn_columns import TURNS
 
 __all__ = ["render"]
 
