@@ -12,11 +12,11 @@ from dispatch_nb.transcript import surfaces as s
 from dispatch_nb.transcript import trimming as t
 from dispatch_nb.transcript.grouping import SingleGroup, group_rendered_chunks
 from dispatch_nb.transcript.history import apply_history
-from dispatch_nb.transcript.live import LiveState, initial_live, merge_history
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.retry_banner import select_retry_banner
 from dispatch_nb.transcript.selectors import RenderedChunk
 from dispatch_nb.transcript.state import TranscriptState, initial_state
+from dispatch_nb.transcript.sync import sync_history, told_state
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire.base import WireModel
@@ -94,10 +94,9 @@ def step(state: TranscriptState, op: dict[str, Any]) -> TranscriptState:
         case "restore":
             return t.restore_earlier(state, reversed(stored(*op["chunks"])), op["count"])
         case "load":
-            merged = merge_history(LiveState(state, initial_live().extensions), ())
-            merged = merge_history(merged, stored(*op["chunks"]))
+            told = sync_history(state._replace(sync=told_state().sync), stored(*op["chunks"]))
             loaded = apply_history(state, stored(*op["chunks"]))
-            assert merged.transcript == loaded
+            assert told._replace(sync=None) == loaded
             return loaded
         case _:
             for _ in range(op["chunks"]):

@@ -17,12 +17,12 @@ from dispatch_nb.transcript.live import (
     fold_live,
     initial_live,
     live_from_history,
-    merge_history,
     to_snapshot,
 )
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks, select_messages
 from dispatch_nb.transcript.state import TranscriptState, initial_state
+from dispatch_nb.transcript.sync import sync_history
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire import extensions as x
@@ -34,7 +34,9 @@ CASES = read_vectors("live.jsonl")
 
 def apply(live: LiveState, op: dict[str, Any]) -> LiveState:
     if "history" in op:
-        return merge_history(live, [parse_stored_chunk(chunk) for chunk in op["history"]])
+        chunks = [parse_stored_chunk(chunk) for chunk in op["history"]]
+        transcript = sync_history(live.transcript, chunks)
+        return live if transcript is live.transcript else live._replace(transcript=transcript)
     return fold_live(live, parse_live_event(op))
 
 

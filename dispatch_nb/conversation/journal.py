@@ -71,13 +71,19 @@ class Journal:
         delivered
             The ids of the queued texts that it tells of; they leave the queue with it.
         """
-        row = EventRow(n=self._take_number(), event=event, **_now())
+        return self.emit_together([event], delivered=delivered)[0]
+
+    def emit_together(
+        self, events: Sequence[LiveEvent], *, delivered: Sequence[str] = ()
+    ) -> list[EventRow]:
+        """Take events of which nobody shall ever see the first ones alone; else like `emit`."""
+        rows = [EventRow(n=self._take_number(), event=event, **_now()) for event in events]
         if self._failure is None:
-            self._waiting.append(row)
+            self._waiting.extend(rows)
             self._delivered.extend(delivered)
             if not self._is_writing:
                 self._commit_waiting()
-        return row
+        return rows
 
     async def commit_chunks(
         self,

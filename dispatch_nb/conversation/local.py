@@ -272,7 +272,12 @@ class LocalConversation(WatchedConversation):
                 uncommitted=lambda: self._log.live.transcript,
             )
             await self._name_after(text)
-            await run.run(text, request.images, delivered=[entry.id for entry in queued])
+            await run.run(
+                text,
+                request.images,
+                delivered=[entry.id for entry in queued],
+                client_message_id=request.client_message_id,
+            )
             self._log.compact()
         except DispatchError as caught:
             error = caught

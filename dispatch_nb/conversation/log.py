@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..store.rows import EventRow
 from ..transcript.live import LiveState, fold_live, live_from_history
-from ..wire.events import TurnSealedEvent, UserMessageEvent
+from ..transcript.sync import begin_replay
+from ..wire.events import TurnEvent, TurnSealedEvent, UserMessageEvent
 from ..wire.extensions import ChunksCommittedEvent
 from .journal import Journal
 from .lease import SharedLease
@@ -113,10 +114,20 @@ class ConversationLog:
 
     def _load(self) -> None:
         chunks, rows, last_n = self._store.standing(self._id)
-        committed = (r.event.first_seq for r in rows if isinstance(r.event, ChunksCommittedEvent))
-        # What an open turn has stored comes with its events, which show what it has not, too.
-        begun_seq = next(committed, len(chunks) + 1)
-        self.live = live_from_history(chunks[: begun_seq - 1])
+        self.live = live_from_history(chunks)
+        first = rows[0].event if rows else None
+        if isinstance(first, TurnEvent):
+            # What an open turn has stored is there; its events show what it has not, too.
+            committed = (
+                r.event.first_seq for r in rows if isinstance(r.event, ChunksCommittedEvent)
+            )
+            self.live = self.live._replace(
+                transcript=begin_replay(
+                    self.live.transcript,
+                    first.turn_id,
+                    first_seq=next(committed, len(chunks) + 1),
+                )
+            )
         self._is_open = False
         self._fold(rows)
         self.open_elsewhere = self._is_open

@@ -18,12 +18,14 @@ __all__ = ["PLAIN", "TurnRequest", "params_json"]
 class TurnRequest:
     """The images of a message, the options of its turn, and the form of its answer.
 
-    `options` are fields of `ProviderOptions`; they hold for this turn alone.
+    `options` are fields of `ProviderOptions`; they hold for this turn alone. By the
+    `client_message_id` a page that shows the message already knows it when it comes back.
     """
 
     images: Sequence[Image] = ()
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     output: OutputForm | None = None
+    client_message_id: str | None = None
 
     def over(self, options: ProviderOptions) -> ProviderOptions:
         """Return the conversation's options with those of this turn laid over them."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.contracts import (
     AbortSignal,
@@ -26,7 +26,7 @@ from ..store.rows import ImageRow, StepRow, TurnRow
 from ..transcript.state import TranscriptState
 from ..wire import events as e
 from ..wire.conversation import ChatMessage, TextChunk
-from ..wire.extensions import LiveEvent, PromptImagesEvent
+from ..wire.extensions import LiveEvent, PromptImagesEvent, PromptSentEvent
 from .ending import turn_ending
 from .images import Image
 from .journal import Journal
@@ -71,7 +71,12 @@ class TurnRun:
         self._recorder = Recorder(self.conversation_id, self.turn_id, self.model_name, self.options)
 
     async def run(
-        self, text: str, images: Sequence[Image] = (), *, delivered: Sequence[str] = ()
+        self,
+        text: str,
+        images: Sequence[Image] = (),
+        *,
+        delivered: Sequence[str] = (),
+        client_message_id: str | None = None,
     ) -> None:
         """Run the turn; returns once it is sealed and everything of it was shown.
 
@@ -83,6 +88,8 @@ class TurnRun:
             What the person shows with it.
         delivered
             The ids of the queued texts that it consists of.
+        client_message_id
+            By which its sender knows it.
 
         Raises
         ------
@@ -98,18 +105,14 @@ class TurnRun:
         }
         if kept:
             await self._write(self.store.keep_images(list(kept.values())))
-        self._emit(
-            e.UserMessageEvent(
-                conversation_id=self.conversation_id, turn_id=self.turn_id, text=text
-            ),
-            delivered=delivered,
-        )
+        ids: dict[str, Any] = {"conversation_id": self.conversation_id, "turn_id": self.turn_id}
+        events: list[LiveEvent] = [e.UserMessageEvent(**ids, text=text)]
+        if client_message_id is not None:
+            events.insert(0, PromptSentEvent(**ids, client_message_id=client_message_id))
         if pictures:
-            self._emit(
-                PromptImagesEvent(
-                    conversation_id=self.conversation_id, turn_id=self.turn_id, images=pictures
-                )
-            )
+            events.append(PromptImagesEvent(**ids, images=pictures))
+        for emitted in self.journal.emit_together(events, delivered=delivered):
+            self._recorder.see(emitted)
         begin = self.store.begin_turn(
             TurnRow(
                 turn_id=self.turn_id,

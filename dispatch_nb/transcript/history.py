@@ -20,9 +20,9 @@ def apply_history(state: TranscriptState, chunks: Iterable[StoredChunk]) -> Tran
 
     Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
     After a seal everything provisional goes and the seal is cleared; without a seal
-    nothing provisional is touched. That is the seed's rule: where commits are announced
-    by events, `dispatch_nb.transcript.live.merge_history` is the one to use. Chunks that
-    were unloaded stay unloaded: only `restore_earlier` brings them back.
+    nothing provisional is touched. That is the seed's rule; `sync_history` of `sync.py` is
+    right at any moment. Chunks that were unloaded stay unloaded: only `restore_earlier`
+    brings them back.
     """
     committed = merge_loaded(state, chunks)
     if state.sealed_turn_id is None:

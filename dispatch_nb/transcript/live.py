@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from pydantic import MISSING
 
@@ -11,20 +11,25 @@ from ..wire.conversation import StoredChunk
 from ..wire.extensions import LiveEvent
 from ..wire.view import AccumulatingChunk, ProvisionalChunk, SnapshotMessage, TranscriptSnapshot
 from .additions import add_images, end_block
-from .commit import commit_chunks
-from .extensions import ExtensionState, fold_extension, initial_extensions
-from .history import merge_loaded
+from .extensions import ExtensionState, SettledTools, fold_extension, initial_extensions
+from .log import Log
 from .reducer import fold_event
-from .state import TranscriptState, initial_state
+from .state import Accumulating, Provisional, TranscriptState
+from .sync import sync_history, told_state
+from .told import Told, announce_prompt, commit_told, fold_told
+from .working import Working
 
 __all__ = [
     "LiveState",
     "fold_live",
+    "from_snapshot",
     "initial_live",
     "live_from_history",
-    "merge_history",
     "to_snapshot",
 ]
+
+
+_E = TypeVar("_E")
 
 
 class LiveState(NamedTuple):
@@ -45,12 +50,12 @@ _OF_TOOLS_TOO = frozenset(
 
 def initial_live() -> LiveState:
     """Return the state before any event."""
-    return LiveState(initial_state(), initial_extensions())
+    return LiveState(told_state(), initial_extensions())
 
 
 def live_from_history(chunks: Iterable[StoredChunk]) -> LiveState:
     """Return the state of a conversation of which only stored chunks are known."""
-    return merge_history(initial_live(), chunks)
+    return LiveState(sync_history(told_state(), chunks), initial_extensions())
 
 
 def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
@@ -58,11 +63,13 @@ def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
     transcript, extensions = live
     match event.type:
         case "nb.chunks-committed":
-            transcript = commit_chunks(transcript, event)
+            transcript = commit_told(transcript, event)
+        case "nb.prompt-sent":
+            transcript = announce_prompt(transcript, event)
         case "nb.prompt-images":
-            transcript = add_images(transcript, event)
+            transcript = _fold_addition(transcript, event, add_images)
         case "nb.chunk-detail":
-            transcript = end_block(transcript, event)
+            transcript = _fold_addition(transcript, event, end_block)
         case "nb.tool-settled":
             extensions = fold_extension(extensions, event)
         case "nb.tool-input-delta":
@@ -78,16 +85,11 @@ def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
     return LiveState(transcript, extensions)
 
 
-def merge_history(live: LiveState, chunks: Iterable[StoredChunk]) -> LiveState:
-    """Return the state with stored chunks, an older page for example, among the committed.
-
-    Unlike `apply_history` it drops nothing after a seal: here an event says of each chunk
-    when it is stored, and a page may arrive while the next turn streams.
-    """
-    committed = merge_loaded(live.transcript, chunks)
-    if committed is live.transcript.committed:
-        return live
-    return live._replace(transcript=live.transcript._replace(committed=committed))
+def _fold_addition(
+    state: TranscriptState, event: _E, fold: Callable[[TranscriptState, _E], TranscriptState]
+) -> TranscriptState:
+    told = state.sync
+    return fold_told(state, told, event, fold) if isinstance(told, Told) else fold(state, event)
 
 
 def to_snapshot(live: LiveState, *, next: int, window: int) -> SnapshotMessage:
@@ -121,9 +123,51 @@ def to_snapshot(live: LiveState, *, next: int, window: int) -> SnapshotMessage:
     )
     settled = list(live.extensions.settled_tools.values())
     working = [tool.to_wire(id) for id, tool in live.extensions.working_tools.items()]
+    claimed = list(state.sync.claimed) if isinstance(state.sync, Told) else []
     return SnapshotMessage(
         next=next,
         transcript=transcript,
         settled_tools=settled,
         working_tools=working or MISSING,
+        claimed=claimed or MISSING,
     )
+
+
+def from_snapshot(snapshot: SnapshotMessage, before: LiveState | None = None) -> LiveState:
+    """Return the state that a snapshot describes; events from `snapshot.next` on continue it.
+
+    Parameters
+    ----------
+    before
+        What was shown until now: its older pages stay, and its own prompts, until they are
+        claimed.
+    """
+    told = snapshot.transcript
+    growing = told.accumulating
+    committed = Log(told.committed)
+    claimed = () if snapshot.claimed is MISSING else tuple(snapshot.claimed)
+    known = None if before is None else before.transcript
+    open_prompts = known.sync.echoes if known is not None and known.sync is not None else ()
+    state = TranscriptState(
+        committed=committed,
+        provisional=Log(Provisional(p.role, p.chunk, p.turn_id) for p in told.provisional),
+        accumulating=None
+        if growing is None
+        else Accumulating(growing.kind, growing.turn_id, Log((growing.text,))),
+        current_turn_id=told.current_turn_id,
+        latest_usage=told.latest_usage,
+        sealed_turn_id=told.sealed_turn_id,
+        generating=told.generating,
+        provider_retry=told.provider_retry,
+        sync=Told(
+            upto=committed[-1].seq if committed else 0,
+            claimed=claimed,
+            echoes=tuple(e for e in open_prompts if e.client_message_id not in claimed),
+        ),
+    )
+    if known is not None and committed:
+        older = [stored for stored in known.committed if stored.seq < committed[0].seq]
+        state = sync_history(state, older, is_page=True)
+    working = [] if snapshot.working_tools is MISSING else snapshot.working_tools
+    tools = {tool.tool_call_id: Working.from_wire(tool) for tool in working}
+    return LiveState(state, ExtensionState(SettledTools(snapshot.settled_tools), tools))

@@ -50,6 +50,7 @@ from ..wire.extensions import LiveEvent
 from .log import Log
 from .state import Accumulating, AccumulatingKind, Provisional, TranscriptState, flushed
 from .sync_fold import fold_tracked
+from .told import Told, fold_told
 
 __all__ = ["fold_event"]
 
@@ -61,13 +62,17 @@ def fold_event(state: TranscriptState, event: LiveEvent) -> TranscriptState:
 
     An event that is no part of the transcript, or of a kind nobody knows, returns the
     very same object. Events are not told apart by conversation: that is the caller's part.
-    A state that went through the functions of `sync.py` does not show again what an event
+    A state that got its stored chunks from `sync_history` does not show again what an event
     brings and a history read brought before.
     """
-    if state.sync is None:
-        fold = _folds.get(type(event))
-        return state if fold is None else fold(state, event)
-    return fold_tracked(state, state.sync, event, _fold)
+    sync = state.sync
+    if sync is None:
+        return _fold(state, event)
+    if isinstance(sync, Told):
+        if not sync.ahead and event.type != "user-message":
+            return _fold(state, event)
+        return fold_told(state, sync, event, _fold)
+    return fold_tracked(state, sync, event, _fold)
 
 
 def _fold(state: TranscriptState, event: LiveEvent) -> TranscriptState:

@@ -23,7 +23,8 @@ _T = TypeVar("_T")
 class RenderedChunk(NamedTuple):
     """A chunk in its place; `seq` is None while it is provisional.
 
-    `streaming` is true for the chunk that still grows, and for no other.
+    `streaming` is true for the chunk that still grows, and for no other; `sending` for an
+    own prompt that no event has confirmed yet.
     """
 
     seq: int | None
@@ -31,6 +32,7 @@ class RenderedChunk(NamedTuple):
     chunk: Chunk
     provisional: bool
     streaming: bool = False
+    sending: bool = False
 
 
 class Joined(Sequence[_T]):

@@ -21,9 +21,8 @@ __all__ = ["Joined", "RenderedChunk", "select_chunks", "select_messages"]
 def select_chunks(state: TranscriptState) -> Joined[RenderedChunk]:
     """Return committed chunks, then provisional ones, then the one that still grows.
 
-    A state that went through the functions of `sync.py` shows chunks without a stored twin
-    where they were said, between committed ones. Prompts that no turn has claimed yet come
-    last.
+    Chunks that a foreign backend did not store stand where they were said, between committed
+    ones. Own prompts that no turn has claimed yet come last.
     """
     parts = (_growing(state) if part is None else rendered_chunks(part) for part in in_order(state))
     return Joined((*parts, _echoes(state)))
@@ -106,8 +105,8 @@ def _growing(state: TranscriptState) -> list[RenderedChunk]:
 def _echoes(state: TranscriptState) -> list[RenderedChunk]:
     if state.sync is None:
         return []
-    return [
-        RenderedChunk(None, "user", TextChunk(text=echo.text), True)
-        for echo in state.sync.echoes
-        if echo.row is None
-    ]
+    shown = [echo for echo in state.sync.echoes if echo.row is None]
+    chunks: list[Chunk] = []
+    for echo in shown:
+        chunks += [TextChunk(text=echo.text), *echo.images]
+    return [RenderedChunk(None, "user", chunk, True, sending=True) for chunk in chunks]

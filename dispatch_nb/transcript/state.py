@@ -10,6 +10,7 @@ from .log import Log
 
 if TYPE_CHECKING:
     from .sync_state import SyncState
+    from .told import Told
 
 __all__ = ["Accumulating", "Provisional", "TranscriptState", "initial_state"]
 
@@ -75,8 +76,9 @@ class TranscriptState(NamedTuple):
     Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
     `generating` says that a turn runs; `provider_retry` is the announced retry that has
     not begun yet. Stored chunks below `hidden_before_seq` were unloaded (0: none were), and
-    `hidden_thinking_count` of them hold thinking. `sync` is what the functions of `sync.py`
-    remember, towards a backend that does not announce what it stores.
+    `hidden_thinking_count` of them hold thinking. `sync` is what tells stored and live chunks
+    apart: `Told` where events say what is stored, what was compared where they do not, and
+    None before either is known.
     """
 
     committed: Log[StoredChunk]
@@ -89,7 +91,7 @@ class TranscriptState(NamedTuple):
     provider_retry: ProviderRetryEvent | None = None
     hidden_before_seq: int = 0
     hidden_thinking_count: int = 0
-    sync: SyncState | None = None
+    sync: SyncState | Told | None = None
 
 
 def initial_state() -> TranscriptState:

@@ -1,19 +1,30 @@
-"""Stored and live chunks of a foreign backend joined, at any moment and exactly.
+"""Stored and live chunks joined, at any moment and exactly.
 
-Towards our own conversations events say when chunks are stored (`commit_chunks`). A
-backend without such events leaves it to its client to find out: history may be read at any
-time, answers may be behind the events or ahead of them, a replay may begin anew. The
-functions here keep apart which stored chunk is which live one. Feed them so:
+There are two kinds of readers, and these functions serve both. Where events say what is stored
+(our own log), a state begins with `told_state` and all is exact; `told.py` says how. A foreign
+backend leaves it to its client to find out which stored chunk is which live one: a state begins
+with `initial_state`, history may be read at any time, and answers may be behind the events or
+ahead of them. Feed a state so:
 
-* subscribe, then read the history; hand every answer to `sync_history`, pages of older
-  chunks too;
-* who reads only the newest chunks at first asks for no more until they are there, and once
-  more for the tail after the replayed `turn-start`: when nothing else proves that what was
-  read begins inside the running turn, this does (`requested_after_start`);
-* when a subscription on a new connection brings its first `user-message`, call
-  `begin_replay` with its turn id just before folding it;
-* fold all events with `fold_event`, as always;
-* show an own prompt at once with `append_user_message`, take it back with `reject_echo`.
+=========================== ================================= =================================
+                            events say what is stored         a foreign backend
+=========================== ================================= =================================
+at first                    history, or a snapshot, of the    subscribe, then read the history
+                            moment where the events go on
+an answer, a page           `sync_history`                    `sync_history`
+a turn's events begin anew  `begin_replay`, just before the   `begin_replay`, just before the
+                            first of them                     first `user-message` of a new
+                                                              connection
+an event                    `fold_live`                       `fold_event`
+an own prompt               `append_user_message` with an id  `append_user_message`
+it was taken                the event `nb.prompt-sent` says   its `user-message` says so, or
+                            so just before `user-message`     `claim_echo`
+it was refused              `reject_echo`                     `reject_echo`
+=========================== ================================= =================================
+
+Who reads only the newest chunks of a foreign backend at first asks for no more until they are
+there, and once more for the tail after the replayed `turn-start`: when nothing else proves that
+what was read begins inside the running turn, this does (`requested_after_start`).
 
 States that have passed through one of these functions must get their history from
 `sync_history` alone, never from `apply_history`.
@@ -23,27 +34,52 @@ Source: the Dispatch transcript contract, Part D.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from ..wire.conversation import StoredChunk
+from ..wire.conversation import ImageChunk, StoredChunk
 from .history import merge_loaded
 from .log import Log
-from .state import TranscriptState
+from .state import TranscriptState, initial_state
 from .sync_fold import restarted, revealed
 from .sync_shown import frozen, realigned, with_new_rows, with_older_rows
 from .sync_state import Echo, Row, SyncState, Track, index_after, tracked
+from .told import Told, joined, replayed
+from .trimming import with_page
 
-__all__ = ["append_user_message", "begin_replay", "claim_echo", "reject_echo", "sync_history"]
+__all__ = [
+    "append_user_message",
+    "begin_replay",
+    "claim_echo",
+    "reject_echo",
+    "sync_history",
+    "told_state",
+]
 
 
-def begin_replay(state: TranscriptState, turn_id: str) -> TranscriptState:
+def told_state() -> TranscriptState:
+    """Return the state before anything is known of a log whose events say what is stored."""
+    return initial_state()._replace(sync=Told())
+
+
+def begin_replay(
+    state: TranscriptState, turn_id: str, *, first_seq: int | None = None
+) -> TranscriptState:
     """Return the state in which the turn's events are expected from its first one on.
 
     What its events built so far is dropped, unless it is stored; no other turn's chunks
-    are. Of a turn that nobody saw yet the prompt is looked for among all stored chunks: the
-    last one of that text is taken for it (D.4.6), although an older turn of the same text
-    may be the last that was read. The events that follow tell, and else the seal.
+    are. Of a turn of a foreign backend that nobody saw yet the prompt is looked for among all
+    stored chunks: the last one of that text is taken for it (D.4.6), although an older turn of
+    the same text may be the last that was read. The events that follow tell, and else the
+    seal.
+
+    Parameters
+    ----------
+    first_seq
+        The `seq` of the turn's prompt where events say what is stored. Without it the turn is
+        the one whose `user-message` was folded last, or else one of which nothing is stored.
     """
+    if isinstance(state.sync, Told):
+        return replayed(state, state.sync, turn_id, first_seq)
     return restarted(state, tracked(state), turn_id)
 
 
@@ -54,11 +90,16 @@ def sync_history(
     requested_after_seal: Collection[str] = (),
     requested_after_start: Collection[str] = (),
     turn_ids: Mapping[int, str] | None = None,
+    client_message_ids: Mapping[int, str] | None = None,
+    is_page: bool = False,
 ) -> TranscriptState:
     """Return the state with `chunks` among the committed ones, and no chunk twice.
 
-    Exactly those provisional chunks go whose stored twins are in. Turns are compared in
-    order and together: role, kind, content, call id and step id of each chunk, a text that
+    Exactly those provisional chunks go whose stored twins are in. Where events say what is
+    stored their places tell which these are: there is nothing to compare, and what follows
+    here is not needed.
+
+    Towards a foreign backend turns are compared in order and together: role, kind, content, call id and step id of each chunk, a text that
     still grows by its beginning. Answers may be partial, late, repeated, or ahead of the
     events: what events bring afterwards is compared in the same way. A chunk that the
     backend never stored stays where it was said until its own turn is settled; what was said
@@ -88,8 +129,25 @@ def sync_history(
     turn_ids
         The turn of each stored chunk by `seq`, where the backend tells it. No reading is
         doubtful then.
+    client_message_ids
+        The ids of stored prompts by `seq`, where the backend tells them: own prompts among
+        them are claimed.
+    is_page
+        Whether `chunks` are an older page that the reader asked for: they come back although
+        they were unloaded. One that does not reach what is loaded came too late, and is
+        ignored.
     """
     answer = list(chunks)
+    sent = client_message_ids or {}
+    if is_page:
+        with_older = with_page(state, answer)
+        if with_older is state or isinstance(state.sync, Told):
+            return with_older
+        state = with_older
+    if isinstance(state.sync, Told):
+        return joined(state, state.sync, answer, sent)
+    for client_message_id in sent.values():
+        state = claim_echo(state, client_message_id)
     before = tracked(state)
     state = revealed(state, before)._replace(committed=merge_loaded(state, answer))
     if state.sealed_turn_id in requested_after_seal:
@@ -111,9 +169,10 @@ def sync_history(
         if turned is not None:
             return turned
     aligned = realigned(state, sync)
-    if not is_settling or aligned.sync is None:
+    if not is_settling:
         return aligned
-    return realigned(revealed(aligned, aligned.sync), _settled(aligned.sync, requested_after_seal))
+    memory = tracked(aligned)
+    return realigned(revealed(aligned, memory), _settled(memory, requested_after_seal))
 
 
 def _with_proofs(sync: SyncState, sealed: Collection[str], started: Collection[str]) -> SyncState:
@@ -193,18 +252,34 @@ def _may_be_of_another(tracks: tuple[Track, ...], number: int) -> bool:
 
 
 def append_user_message(
-    state: TranscriptState, text: str, *, client_message_id: str | None = None
+    state: TranscriptState,
+    text: str,
+    *,
+    client_message_id: str | None = None,
+    images: Sequence[ImageChunk] = (),
 ) -> TranscriptState:
     """Return the state with a prompt shown to its sender before any event confirms it.
 
-    It stays last until the `user-message` of its text claims it, and goes where that
-    stands; of several equal ones the oldest is claimed. When its stored twin is read first
-    it is shown as that. With a `client_message_id` only `claim_echo` claims it, so that
-    the same text from someone else does not.
+    It stays last until its `user-message` claims it, and goes where that stands. With a
+    `client_message_id` the id alone decides (`claim_echo`), so that the same text from
+    someone else does not; without one, of several equal prompts the oldest is claimed. When
+    its stored twin is read first it is shown as that.
+
+    Raises
+    ------
+    ValueError
+        Without an id where events say whose prompt is whose.
     """
+    sync = state.sync
+    if isinstance(sync, Told):
+        if client_message_id is None:
+            raise ValueError("A prompt of our own log needs the client message id it is sent with.")
+        echo = Echo(text, 0, None, client_message_id, tuple(images))
+        return state._replace(sync=sync._replace(echoes=(*sync.echoes, echo)))
     sync = tracked(state)
     known = sync.known()
-    echo = Echo(text, sync.last_seq if known is not None else 0, known, client_message_id)
+    after = sync.last_seq if known is not None else 0
+    echo = Echo(text, after, known, client_message_id, tuple(images))
     return state._replace(sync=sync._replace(echoes=(*sync.echoes, echo)))
 
 
@@ -230,10 +305,8 @@ def reject_echo(
 
 def _without_echo(state: TranscriptState, is_meant: Callable[[Echo], bool]) -> TranscriptState:
     sync = state.sync
-    if sync is None:
+    meant = next((e for e in reversed(sync.echoes) if is_meant(e)), None) if sync else None
+    if sync is None or meant is None:
         return state
-    for index in reversed(range(len(sync.echoes))):
-        if is_meant(sync.echoes[index]):
-            echoes = sync.echoes[:index] + sync.echoes[index + 1 :]
-            return state._replace(sync=sync._replace(echoes=echoes))
-    return state
+    echoes = tuple(echo for echo in sync.echoes if echo is not meant)
+    return state._replace(sync=sync._replace(echoes=echoes))

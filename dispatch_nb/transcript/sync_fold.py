@@ -20,6 +20,7 @@ from .sync_state import (
     Track,
     is_silent,
     is_twin,
+    tracked,
     with_entry,
     with_open_text,
 )
@@ -50,7 +51,7 @@ def fold_tracked(
     if isinstance(event, UserMessageEvent) and event.text:
         if any(track.turn_id == event.turn_id and track.entries for track in sync.tracks):
             state = restarted(state, sync, event.turn_id)
-            sync = state.sync or sync
+            sync = tracked(state)
         sync = _with_turn(sync, event)
     before = revealed(state, sync)
     after = fold(before, event)

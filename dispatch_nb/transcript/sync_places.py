@@ -73,7 +73,7 @@ def in_order(state: TranscriptState) -> list[Log[StoredChunk] | Log[Provisional]
     What stands before the oldest chunk that is loaded is on a page above, and not shown.
     """
     sync, committed = state.sync, state.committed
-    if sync is None:
+    if not isinstance(sync, SyncState):
         return [committed, state.provisional, None]
     first = committed[0].seq if committed else state.hidden_before_seq
     parts: list[Log[StoredChunk] | Log[Provisional] | None] = []

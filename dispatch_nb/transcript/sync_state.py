@@ -64,13 +64,15 @@ class Echo(NamedTuple):
     """A prompt that its sender sees at once and that no turn has claimed yet.
 
     Its stored twin, if there is one already, has a `seq` above `after`; up to `known` it
-    is doubtful. `row` is the `seq` of that twin: such an echo is not shown.
+    is doubtful. `row` is the `seq` of that twin: such an echo is not shown. `images` are
+    shown behind the text.
     """
 
     text: str
     after: int
     known: int | None
     client_message_id: str | None
+    images: tuple[ImageChunk, ...] = ()
     row: int | None = None
 
 
@@ -164,7 +166,7 @@ class SyncState(NamedTuple):
 
 def tracked(state: TranscriptState) -> SyncState:
     """Return what `state` remembers, derived from its seed fields when that is nothing yet."""
-    if state.sync is not None:
+    if isinstance(state.sync, SyncState):
         return state.sync
     tracks: list[Track] = []
     for entry in state.provisional:

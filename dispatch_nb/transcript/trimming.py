@@ -25,6 +25,7 @@ __all__ = [
     "trim_transcript",
     "unload_unit",
     "window_transcript",
+    "with_page",
 ]
 
 DEFAULT_LIMIT = 256
@@ -99,6 +100,14 @@ def restore_earlier(
         hidden_before_seq=restored[0].seq,
         hidden_thinking_count=max(state.hidden_thinking_count - _thinking(restored), 0),
     )
+
+
+def with_page(state: TranscriptState, page: Iterable[StoredChunk]) -> TranscriptState:
+    """Return the state with an older page in front; the very same if it does not reach it."""
+    older = merge_by_seq(Log(), page)
+    if not older or older[-1].seq != oldest_loaded(state) - 1:
+        return state
+    return restore_earlier(state, older, len(older))
 
 
 def _without_oldest(state: TranscriptState, count: int) -> TranscriptState:

@@ -33,6 +33,12 @@ class Working(NamedTuple):
             output=self.output,
         )
 
+    @classmethod
+    def from_wire(cls, tool: WorkingTool) -> Working:
+        """Return what a snapshot has."""
+        input = Log((tool.input,) if tool.input else ())
+        return cls(tool.tool_name, tool.step_id, input, tool.output)
+
 
 WorkingTools = Mapping[str, Working]
 NO_TOOLS: WorkingTools = {}

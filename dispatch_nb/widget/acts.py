@@ -108,7 +108,8 @@ class Acts:
     def _send(self, message: v.SendMessage) -> Turn:
         urls = () if message.images is MISSING else message.images
         images = [self._image(url) for url in urls]
-        return self._conversation.send(message.text, TurnRequest(images))
+        request = TurnRequest(images, client_message_id=message.request_id)
+        return self._conversation.send(message.text, request)
 
     def _image(self, url: str) -> Image:
         """Return a new image, or one of an earlier message, which is sent again."""

@@ -23,6 +23,7 @@ __all__ = [
     "LiveEvent",
     "PromptImagesEvent",
     "PromptMessage",
+    "PromptSentEvent",
     "RequestToldEvent",
     "ToolInputDeltaEvent",
     "ToolSettledEvent",
@@ -57,6 +58,16 @@ class ChunksCommittedEvent(TurnEvent):
     first_seq: int
     count: int
     step_id: Text | MISSING = MISSING
+
+
+class PromptSentEvent(TurnEvent):
+    """The next `user-message` of this turn is the prompt that its sender knows by this id.
+
+    The two are written and shown as one.
+    """
+
+    type: Literal["nb.prompt-sent"] = "nb.prompt-sent"
+    client_message_id: Text
 
 
 class PromptImagesEvent(TurnEvent):
@@ -136,6 +147,7 @@ class TurnRefusedEvent(TurnEvent):
 
 ExtensionEvent = Annotated[
     ChunksCommittedEvent
+    | PromptSentEvent
     | PromptImagesEvent
     | RequestToldEvent
     | ChunkDetailEvent

@@ -154,7 +154,8 @@ class SavedImage(WireModel):
 class SnapshotMessage(WireModel):
     """All a view needs to show now; `next` is the number of the next event it will get.
 
-    One that is kept in a notebook has `images` with it; a kernel is asked for each.
+    One that is kept in a notebook has `images` with it; a kernel is asked for each. `claimed`
+    are the client message ids of the newest prompts that have come.
     """
 
     type: Literal["snapshot"] = "snapshot"
@@ -162,6 +163,7 @@ class SnapshotMessage(WireModel):
     transcript: TranscriptSnapshot
     settled_tools: list[SettledTool]
     working_tools: list[WorkingTool] | MISSING = MISSING
+    claimed: list[Text] | MISSING = MISSING
     images: list[SavedImage] | MISSING = MISSING
 
 

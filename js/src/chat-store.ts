@@ -21,7 +21,7 @@ import { Timers } from "./timers";
 import { foldLive, fromSnapshot, type LiveState } from "./transcript/live";
 import { oldestLoaded } from "./transcript/trimming";
 import type { ConversationStatus, Traits, Transport } from "./transport";
-import { trimmed, withOlder, withPage } from "./window";
+import { trimmed, withPage } from "./window";
 import type {
   AnswerSettings,
   EventsMessage,
@@ -244,7 +244,7 @@ class TransportChatStore implements ChatStore {
         // The kernel counts every snapshot as unpainted, also one that changes nothing.
         this.#acked = 0;
         this.#set({
-          live: withOlder(fromSnapshot(message), this.#state.live),
+          live: fromSnapshot(message, this.#state.live),
           connection: "live",
           status: this.#kernelStatus,
           pending: this.#state.pending.filter(({ isAccepted }) => !isAccepted),

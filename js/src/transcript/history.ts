@@ -14,9 +14,8 @@ import { isEqual } from "./sync-state";
  *
  * Of two chunks with one `seq` the incoming one wins, and inside `chunks` the later one.
  * After a seal everything provisional goes and the seal is cleared; without a seal nothing
- * provisional is touched. That is the seed's rule: where commits are announced by events,
- * `mergeHistory` of `live.ts` is the one to use. Chunks that were unloaded stay unloaded:
- * only `restoreEarlier` brings them back.
+ * provisional is touched. That is the seed's rule; `syncHistory` of `sync.ts` is right at any moment. Chunks
+ * that were unloaded stay unloaded: only `restoreEarlier` brings them back.
  */
 export function applyHistory(
   state: TranscriptState,

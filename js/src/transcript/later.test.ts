@@ -5,7 +5,6 @@ import { parseLiveEvent, parseWsServerMessage } from "../wire/parse";
 import type { Json, LiveEvent, StoredChunk, TurnMetrics } from "../wire/types";
 import { groupRenderedChunks } from "./grouping";
 import { applyHistory } from "./history";
-import { initialLive, mergeHistory } from "./live";
 import {
   applyDurableMetrics,
   foldMetrics,
@@ -20,6 +19,7 @@ import { selectRetryBanner } from "./retry-banner";
 import type { RenderedChunk } from "./selectors";
 import { initialState, type TranscriptState } from "./state";
 import * as surfaces from "./surfaces";
+import { syncHistory, toldState } from "./sync";
 import * as trimming from "./trimming";
 
 const ids = { conversationId: "c", turnId: "t" };
@@ -92,9 +92,9 @@ function stepOn(state: TranscriptState, step: TrimmingStep): TranscriptState {
       return trimming.restoreEarlier(state, stored(step.chunks).reverse(), step.count);
     case "load": {
       const chunks = stored(step.chunks);
-      const merged = mergeHistory({ ...initialLive(), transcript: state }, chunks).transcript;
+      const told = syncHistory({ ...state, sync: toldState().sync }, chunks);
       const loaded = applyHistory(state, chunks);
-      expect([...merged.committed]).toEqual([...loaded.committed]);
+      expect([...told.committed]).toEqual([...loaded.committed]);
       return loaded;
     }
     case "live": {

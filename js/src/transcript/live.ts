@@ -2,12 +2,12 @@
 
 import type { LiveEvent, SnapshotMessage, StoredChunk } from "../wire/types";
 import { addImages, endBlock } from "./additions";
-import { commitChunks } from "./commit";
 import { type ExtensionState, foldExtension, initialExtensions, SettledTools } from "./extensions";
-import { mergeLoaded } from "./history";
 import { Log } from "./log";
 import { foldEvent } from "./reducer";
 import { initialState, type TranscriptState } from "./state";
+import { syncHistory, toldState } from "./sync";
+import { announcePrompt, commitTold, foldTold, isTold, newTold } from "./told";
 import { workingTools } from "./working";
 
 /** The states of all reducers after the same events. */
@@ -18,12 +18,12 @@ export interface LiveState {
 
 /** Return the state before any event. */
 export function initialLive(): LiveState {
-  return { transcript: initialState(), extensions: initialExtensions() };
+  return { transcript: toldState(), extensions: initialExtensions() };
 }
 
 /** Return the state of a conversation of which only stored chunks are known. */
 export function liveFromHistory(chunks: Iterable<StoredChunk>): LiveState {
-  return mergeHistory(initialLive(), chunks);
+  return { transcript: syncHistory(toldState(), chunks), extensions: initialExtensions() };
 }
 
 /** Return the state after `event`; the very same object if it changes nothing. */
@@ -31,13 +31,16 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
   let { transcript, extensions } = live;
   switch (event.type) {
     case "nb.chunks-committed":
-      transcript = commitChunks(transcript, event);
+      transcript = commitTold(transcript, event);
+      break;
+    case "nb.prompt-sent":
+      transcript = announcePrompt(transcript, event);
       break;
     case "nb.prompt-images":
-      transcript = addImages(transcript, event);
+      transcript = foldAddition(transcript, event, addImages);
       break;
     case "nb.chunk-detail":
-      transcript = endBlock(transcript, event);
+      transcript = foldAddition(transcript, event, endBlock);
       break;
     case "nb.request-told":
       break; // for the books
@@ -58,28 +61,38 @@ export function foldLive(live: LiveState, event: LiveEvent): LiveState {
   return isSame ? live : { transcript, extensions };
 }
 
-/**
- * Return the state with stored chunks, an older page for example, among the committed.
- *
- * Unlike `applyHistory` it drops nothing after a seal: here an event says of each chunk when
- * it is stored, and a page may arrive while the next turn streams.
- */
-export function mergeHistory(live: LiveState, chunks: Iterable<StoredChunk>): LiveState {
-  const committed = mergeLoaded(live.transcript, chunks);
-  if (committed === live.transcript.committed) return live;
-  return { ...live, transcript: { ...live.transcript, committed } };
+function foldAddition<E extends LiveEvent>(
+  state: TranscriptState,
+  event: E,
+  fold: (state: TranscriptState, event: E) => TranscriptState,
+): TranscriptState {
+  return isTold(state.sync) ? foldTold(state, state.sync, event, fold) : fold(state, event);
 }
 
-/** Return the state that a snapshot describes; events from `snapshot.next` on continue it. */
-export function fromSnapshot(snapshot: SnapshotMessage): LiveState {
-  const { transcript, settledTools, workingTools: working = [] } = snapshot;
+/**
+ * Return the state that a snapshot describes; events from `snapshot.next` on continue it.
+ *
+ * `before` is what was shown until now: its older pages stay, and its own prompts, until they
+ * are claimed.
+ */
+export function fromSnapshot(snapshot: SnapshotMessage, before = initialLive()): LiveState {
+  const { transcript, settledTools, workingTools: working = [], claimed = [] } = snapshot;
+  const committed = Log.of(transcript.committed);
+  const first = committed.at(0)?.seq ?? 0;
+  const known = before.transcript;
+  const echoes = (known.sync?.echoes ?? []).filter(
+    ({ clientMessageId }) => !claimed.includes(clientMessageId ?? ""),
+  );
+  const state: TranscriptState = {
+    ...initialState(),
+    ...transcript,
+    committed,
+    provisional: Log.of(transcript.provisional),
+    sync: newTold({ upto: committed.at(-1)?.seq ?? 0, claimed, echoes }),
+  };
+  const older = [...known.committed].filter(({ seq }) => seq < first);
   return {
-    transcript: {
-      ...initialState(),
-      ...transcript,
-      committed: Log.of(transcript.committed),
-      provisional: Log.of(transcript.provisional),
-    },
+    transcript: syncHistory(state, older, { isPage: true }),
     extensions: {
       settledTools: SettledTools.of(settledTools),
       workingTools: workingTools(working),

@@ -15,19 +15,22 @@ import type {
 } from "../wire/types";
 import { flushed, type TranscriptState, withChunks } from "./state";
 import { foldTracked } from "./sync-fold";
+import { foldTold, isTold } from "./told";
 
 /**
  * Return the state after `event`; `state` stays as it is.
  *
  * An event that is no part of the transcript, or of a kind nobody knows, returns the very
  * same object. Events are not told apart by conversation: that is the caller's part. A state
- * that went through the functions of `sync.ts` does not show again what an event brings and
- * a history read brought before.
+ * that got its stored chunks from `syncHistory` does not show again what an event brings and a
+ * history read brought before.
  */
 export function foldEvent(state: TranscriptState, event: LiveEvent): TranscriptState {
-  return state.sync === undefined
-    ? fold(state, event)
-    : foldTracked(state, state.sync, event, fold);
+  const { sync } = state;
+  if (sync === null) return fold(state, event);
+  if (!isTold(sync)) return foldTracked(state, sync, event, fold);
+  const isPlain = sync.ahead === 0 && event.type !== "user-message";
+  return isPlain ? fold(state, event) : foldTold(state, sync, event, fold);
 }
 
 function fold(state: TranscriptState, event: LiveEvent): TranscriptState {

@@ -7,13 +7,17 @@
 import type { ChatMessage, Chunk, ProvisionalChunk, Role, StoredChunk } from "../wire/types";
 import { Log } from "./log";
 
-/** A chunk in its place; `seq` is null while it is provisional, `streaming` while it grows. */
+/**
+ * A chunk in its place; `seq` is null while it is provisional, `streaming` while it grows.
+ * `sending` is an own prompt that no event has confirmed yet.
+ */
 export interface RenderedChunk {
   readonly seq: number | null;
   readonly role: Role;
   readonly chunk: Chunk;
   readonly provisional: boolean;
   readonly streaming: boolean;
+  readonly sending?: true;
 }
 
 /** What `Joined` reads: arrays and logs. */

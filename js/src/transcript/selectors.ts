@@ -23,9 +23,8 @@ export { Joined, type RenderedChunk } from "./rendering";
 /**
  * Return committed chunks, then provisional ones, then the one that still grows.
  *
- * A state that went through the functions of `sync.ts` shows chunks without a stored twin
- * where they were said, between committed ones. Prompts that no turn has claimed yet come
- * last.
+ * Chunks that a foreign backend did not store stand where they were said, between committed
+ * ones. Own prompts that no turn has claimed yet come last.
  */
 export function selectChunks(state: TranscriptState): Joined<RenderedChunk> {
   const parts = inOrder(state).map((part) =>
@@ -115,8 +114,7 @@ function growing({ accumulating }: TranscriptState): readonly RenderedChunk[] {
 
 function echoes({ sync }: TranscriptState): readonly RenderedChunk[] {
   const open = sync?.echoes.filter(({ row }) => row === null) ?? [];
-  return open.map(({ text }) => {
-    const chunk: Chunk = { type: "text", text };
-    return { seq: null, role: "user", chunk, provisional: true, streaming: false };
-  });
+  const chunks = open.flatMap(({ text, images }): Chunk[] => [{ type: "text", text }, ...images]);
+  const rest = { provisional: true, streaming: false, sending: true } as const;
+  return chunks.map((chunk) => ({ seq: null, role: "user", chunk, ...rest }));
 }

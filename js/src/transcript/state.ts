@@ -10,6 +10,7 @@ import type {
 } from "../wire/types";
 import { Log } from "./log";
 import type { SyncState } from "./sync-state";
+import type { Told } from "./told";
 
 /**
  * The transcript of one conversation: stored chunks, then what still has no `seq`.
@@ -17,8 +18,9 @@ import type { SyncState } from "./sync-state";
  * Source: the Dispatch transcript contract, A.1 and B.1. `committed` ascends by `seq`;
  * `generating` says that a turn runs; `providerRetry` is the announced retry that has not
  * begun yet. Stored chunks below `hiddenBeforeSeq` were unloaded (0: none were), and
- * `hiddenThinkingCount` of them hold thinking. `sync` is what the functions of `sync.ts`
- * remember, towards a backend that does not announce what it stores.
+ * `hiddenThinkingCount` of them hold thinking. `sync` is what tells stored and live chunks
+ * apart: `Told` where events say what is stored, what was compared where they do not, and null
+ * before either is known.
  */
 export interface TranscriptState {
   readonly committed: Log<StoredChunk>;
@@ -32,7 +34,7 @@ export interface TranscriptState {
   readonly providerRetry: ProviderRetryEvent | null;
   readonly hiddenBeforeSeq: number;
   readonly hiddenThinkingCount: number;
-  readonly sync?: SyncState;
+  readonly sync: SyncState | Told | null;
 }
 
 /** Return the state before any event. */
@@ -48,6 +50,7 @@ export function initialState(): TranscriptState {
     providerRetry: null,
     hiddenBeforeSeq: 0,
     hiddenThinkingCount: 0,
+    sync: null,
   };
 }
 
@@ -72,9 +75,6 @@ export function withChunks(
   generating = state.generating,
   providerRetry = state.providerRetry,
 ): TranscriptState {
-  if (state.sync !== undefined) {
-    return { ...state, committed, provisional, accumulating, generating, providerRetry };
-  }
   // Most events come this way, and spreading the state takes thirty times as long.
   return {
     committed,
@@ -87,5 +87,6 @@ export function withChunks(
     providerRetry,
     hiddenBeforeSeq: state.hiddenBeforeSeq,
     hiddenThinkingCount: state.hiddenThinkingCount,
+    sync: state.sync,
   };
 }

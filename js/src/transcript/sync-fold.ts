@@ -19,6 +19,7 @@ import {
   newTrack,
   type SyncState,
   type Track,
+  tracked,
   withEntry,
   withOpenText,
 } from "./sync-state";
@@ -52,7 +53,7 @@ export function foldTracked(
     const { turnId } = event;
     if (sync.tracks.some((track) => track.turnId === turnId && track.entries.length > 0)) {
       state = restarted(state, sync, turnId);
-      sync = state.sync ?? sync;
+      sync = tracked(state);
     }
     sync = withTurn(sync, event);
   }

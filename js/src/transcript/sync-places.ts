@@ -19,6 +19,7 @@ import {
   type SyncState,
   type Track,
 } from "./sync-state";
+import { isTold } from "./told";
 
 /**
  * Return for each turn the `seq` of the row that its unstored end follows; null for the last.
@@ -78,7 +79,7 @@ export function inOrder(
   state: TranscriptState,
 ): readonly (Log<StoredChunk> | Log<ProvisionalChunk> | null)[] {
   const { sync, committed, provisional } = state;
-  if (sync === undefined) return [committed, provisional, null];
+  if (sync === null || isTold(sync)) return [committed, provisional, null];
   const first = committed.at(0)?.seq ?? state.hiddenBeforeSeq;
   const last = lastSeq(sync);
   const parts: (Log<StoredChunk> | Log<ProvisionalChunk> | null)[] = [];

@@ -5,7 +5,13 @@
  * Source: the Dispatch transcript contract, D.4 and D.6.
  */
 
-import type { AccumulatingChunk, Chunk, ProvisionalChunk, StoredChunk } from "../wire/types";
+import type {
+  AccumulatingChunk,
+  Chunk,
+  ImageChunk,
+  ProvisionalChunk,
+  StoredChunk,
+} from "../wire/types";
 import { Log, positionAfter } from "./log";
 import type { TranscriptState } from "./state";
 
@@ -28,13 +34,15 @@ export interface Aside {
  * A prompt that its sender sees at once and that no turn has claimed yet.
  *
  * Its stored twin, if there is one already, has a `seq` above `after`; up to `known` it is
- * doubtful. `row` is the `seq` of that twin: such an echo is not shown.
+ * doubtful. `row` is the `seq` of that twin: such an echo is not shown. `images` are shown
+ * behind the text.
  */
 export interface Echo {
   readonly text: string;
   readonly after: number;
   readonly known: number | null;
   readonly clientMessageId: string | null;
+  readonly images: readonly ImageChunk[];
   readonly row: number | null;
 }
 
@@ -99,6 +107,7 @@ export type Stretch = readonly [after: number, entries: Log<ProvisionalChunk>];
  * they follow; provisional chunks stand behind the row `place`, or last.
  */
 export interface SyncState {
+  readonly kind: "compared";
   readonly rows: Log<Row>;
   readonly base: number;
   readonly exact: boolean;
@@ -166,7 +175,7 @@ export function knownSeq(sync: SyncState): number | null {
 
 /** Return what `state` remembers, derived from its seed fields when that is nothing yet. */
 export function tracked(state: TranscriptState): SyncState {
-  if (state.sync !== undefined) return state.sync;
+  if (state.sync?.kind === "compared") return state.sync;
   const { committed, provisional, accumulating, currentTurnId, generating } = state;
   const tracks: Track[] = [];
   for (const entry of provisional) {
@@ -178,6 +187,7 @@ export function tracked(state: TranscriptState): SyncState {
     tracks.push(newTrack(accumulating.turnId, { replayed: true }));
   }
   return {
+    kind: "compared",
     rows: Log.of(Array.from(committed, (stored) => ({ stored, turnId: null }))),
     base: 0,
     exact: false,

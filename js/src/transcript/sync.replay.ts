@@ -41,7 +41,7 @@ export function apply(state: TranscriptState, op: Op): TranscriptState {
         turnIds: new Map(Object.entries(op.turnIds ?? {}).map(([seq, id]) => [Number(seq), id])),
       });
     case "append":
-      return appendUserMessage(state, op.text, op.clientMessageId ?? null);
+      return appendUserMessage(state, op.text, { clientMessageId: op.clientMessageId });
     case "reject":
       return rejectEcho(state, op.text, op.clientMessageId ?? null);
     case "claim":

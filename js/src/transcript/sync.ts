@@ -1,15 +1,15 @@
 /**
- * Stored and live chunks of a foreign backend joined, at any moment and exactly.
+ * Stored and live chunks joined, at any moment and exactly.
  *
  * Source: the Dispatch transcript contract, Part D; `dispatch_nb/transcript/sync.py` says
  * how a client feeds these functions, and which readings they prefer where the wire alone
  * cannot tell.
  */
 
-import type { StoredChunk } from "../wire/types";
+import type { ImageChunk, StoredChunk } from "../wire/types";
 import { mergeLoaded } from "./history";
 import { Log } from "./log";
-import type { TranscriptState } from "./state";
+import { initialState, type TranscriptState } from "./state";
 import { restarted, revealed } from "./sync-fold";
 import { frozen, realigned, withNewRows, withOlderRows } from "./sync-shown";
 import {
@@ -23,6 +23,8 @@ import {
   type Track,
   tracked,
 } from "./sync-state";
+import { isTold, joined, newTold, replayed } from "./told";
+import { withPage } from "./trimming";
 
 /** What is known of an answer beside its chunks. */
 export interface SyncOptions {
@@ -32,14 +34,35 @@ export interface SyncOptions {
   readonly requestedAfterStart?: Iterable<string>;
   /** The turn of each stored chunk by `seq`, where the backend tells it. */
   readonly turnIds?: ReadonlyMap<number, string>;
+  /** The ids of stored prompts by `seq`: own prompts among them are claimed. */
+  readonly clientMessageIds?: ReadonlyMap<number, string>;
+  /** Whether the chunks are an older page that the reader asked for. */
+  readonly isPage?: boolean;
+}
+
+/** What is known of an own prompt beside its text. */
+export interface PromptOptions {
+  readonly clientMessageId?: string | undefined;
+  readonly images?: readonly ImageChunk[];
+}
+
+/** Return the state before anything is known of a log whose events say what is stored. */
+export function toldState(): TranscriptState {
+  return { ...initialState(), sync: newTold() };
 }
 
 /**
  * Return the state in which the turn's events are expected from its first one on.
  *
  * What its events built so far is dropped, unless it is stored; no other turn's chunks are.
+ * `firstSeq` is the `seq` of its prompt where events say what is stored.
  */
-export function beginReplay(state: TranscriptState, turnId: string): TranscriptState {
+export function beginReplay(
+  state: TranscriptState,
+  turnId: string,
+  firstSeq: number | null = null,
+): TranscriptState {
+  if (isTold(state.sync)) return replayed(state, state.sync, turnId, firstSeq);
   return restarted(state, tracked(state), turnId);
 }
 
@@ -51,11 +74,23 @@ export function beginReplay(state: TranscriptState, turnId: string): TranscriptS
  * `requestedAfterSeal` never stored.
  */
 export function syncHistory(
-  before: TranscriptState,
+  state: TranscriptState,
   chunks: Iterable<StoredChunk>,
-  { requestedAfterSeal = [], requestedAfterStart = [], turnIds = new Map() }: SyncOptions = {},
+  options: SyncOptions = {},
 ): TranscriptState {
   const answer = [...chunks];
+  const older = options.isPage ? withPage(state, answer) : state;
+  if (options.isPage && (older === state || isTold(state.sync))) return older;
+  const sent = options.clientMessageIds ?? new Map<number, string>();
+  if (isTold(older.sync)) return joined(older, older.sync, answer, sent);
+  return compared([...sent.values()].reduce(claimEcho, older), answer, options);
+}
+
+function compared(
+  before: TranscriptState,
+  answer: readonly StoredChunk[],
+  { requestedAfterSeal = [], requestedAfterStart = [], turnIds = new Map() }: SyncOptions,
+): TranscriptState {
   const sealed = new Set(requestedAfterSeal);
   const memory = tracked(before);
   const isSettled = before.sealedTurnId !== null && sealed.has(before.sealedTurnId);
@@ -80,8 +115,9 @@ export function syncHistory(
     if (turned !== null) return turned;
   }
   const aligned = realigned(state, sync);
-  if (!isSettling || aligned.sync === undefined) return aligned;
-  return realigned(revealed(aligned, aligned.sync), settled(aligned.sync, sealed));
+  if (!isSettling) return aligned;
+  const remembered = tracked(aligned);
+  return realigned(revealed(aligned, remembered), settled(remembered, sealed));
 }
 
 /** Return the memory with what is certainly among the rows of the answer. */
@@ -179,17 +215,25 @@ function mayBeOfAnother(tracks: readonly Track[], number: number): boolean {
 /**
  * Return the state with a prompt shown to its sender before any event confirms it.
  *
- * It stays last until the `user-message` of its text claims it; with a client message id,
- * until `claimEcho` does.
+ * It stays last until its `user-message` claims it. With a client message id the id alone
+ * decides; where events say whose prompt is whose there must be one.
  */
 export function appendUserMessage(
   state: TranscriptState,
   text: string,
-  clientMessageId: string | null = null,
+  { clientMessageId, images = [] }: PromptOptions = {},
 ): TranscriptState {
+  if (isTold(state.sync)) {
+    if (clientMessageId === undefined) {
+      throw new Error("A prompt of our own log needs the client message id it is sent with.");
+    }
+    const echo = { text, after: 0, known: null, clientMessageId, images, row: null };
+    return { ...state, sync: { ...state.sync, echoes: [...state.sync.echoes, echo] } };
+  }
   const sync = tracked(state);
   const known = knownSeq(sync);
-  const echo = { text, after: known ?? 0, known, clientMessageId, row: null };
+  const rest = { clientMessageId: clientMessageId ?? null, images, row: null };
+  const echo = { text, after: known ?? 0, known, ...rest };
   return { ...state, sync: { ...sync, echoes: [...sync.echoes, echo] } };
 }
 
@@ -216,9 +260,8 @@ export function rejectEcho(
 
 function withoutEcho(state: TranscriptState, isMeant: (echo: Echo) => boolean): TranscriptState {
   const { sync } = state;
-  if (sync === undefined) return state;
-  const meant = sync.echoes.filter(isMeant).at(-1);
-  if (meant === undefined) return state;
+  const meant = sync?.echoes.filter(isMeant).at(-1);
+  if (sync === null || meant === undefined) return state;
   const echoes = sync.echoes.filter((echo) => echo !== meant);
   return { ...state, sync: { ...sync, echoes } };
 }

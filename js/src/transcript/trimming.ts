@@ -89,6 +89,13 @@ export function restoreEarlier(
   };
 }
 
+/** Return the state with an older page in front; the very same if it does not reach it. */
+export function withPage(state: TranscriptState, page: Iterable<StoredChunk>): TranscriptState {
+  const older = mergeBySeq(Log.of(), page);
+  if (older.at(-1)?.seq !== oldestLoaded(state) - 1) return state;
+  return restoreEarlier(state, older, older.length);
+}
+
 function withoutOldest(state: TranscriptState, count: number): TranscriptState {
   const dropped = state.committed.slice(0, Math.max(count, 0));
   const last = dropped.at(-1);

@@ -313,6 +313,7 @@ export interface EventsMessage {
 
 export type ExtensionEvent =
   | ChunksCommittedEvent
+  | PromptSentEvent
   | PromptImagesEvent
   | RequestToldEvent
   | ChunkDetailEvent
@@ -449,6 +450,7 @@ export type LiveEvent =
   | SteeringEvent
   | ProviderRetryEvent
   | ChunksCommittedEvent
+  | PromptSentEvent
   | PromptImagesEvent
   | RequestToldEvent
   | ChunkDetailEvent
@@ -529,6 +531,18 @@ export interface PromptImagesEvent {
   readonly turnId: string;
   readonly type: "nb.prompt-images";
   readonly images: readonly ImageChunk[];
+}
+
+/**
+ * The next `user-message` of this turn is the prompt that its sender knows by this id.
+ *
+ * The two are written and shown as one.
+ */
+export interface PromptSentEvent {
+  readonly conversationId: string;
+  readonly turnId: string;
+  readonly type: "nb.prompt-sent";
+  readonly clientMessageId: string;
 }
 
 /** A provider failure will be retried after `delay_ms`; `attempt` is 0-based. */
@@ -697,7 +711,8 @@ export interface SettledTool {
 /**
  * All a view needs to show now; `next` is the number of the next event it will get.
  *
- * One that is kept in a notebook has `images` with it; a kernel is asked for each.
+ * One that is kept in a notebook has `images` with it; a kernel is asked for each. `claimed`
+ * are the client message ids of the newest prompts that have come.
  */
 export interface SnapshotMessage {
   readonly type: "snapshot";
@@ -705,6 +720,7 @@ export interface SnapshotMessage {
   readonly transcript: TranscriptSnapshot;
   readonly settledTools: readonly SettledTool[];
   readonly workingTools?: readonly WorkingTool[];
+  readonly claimed?: readonly string[];
   readonly images?: readonly SavedImage[];
 }
 
