@@ -1,5 +1,8 @@
 """A simulated backend as of CR-6: one conversation's log, its turns, and its subscribers.
 
+It is a foreign one, which tells nothing beside the contract, or ours, which stores all that it
+says and tells so.
+
 Every chunk has an identity that its events and its stored row share, which no client sees:
 `tests/sync_oracle.py` knows by it what must be on screen.
 """
@@ -8,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+from dispatch_nb.transcript.live import LiveState, fold_live, initial_live
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
+from dispatch_nb.wire import extensions as x
 
 Identity = tuple[str, int]
 PROMPTS = ("hi", "go", "hi", "more", "now", "why", "up", "on")
@@ -49,8 +55,13 @@ class Choices:
 class Emission:
     """An event, and the chunk that it begins, extends or is."""
 
-    event: e.AgentEvent
+    event: x.LiveEvent
     identity: Identity | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether only readers of our own log get it."""
+        return self.event.type.startswith("nb.")
 
 
 @dataclass
@@ -67,7 +78,7 @@ class Storing:
     rows: list[tuple[Identity, c.Role, c.Chunk]]
 
 
-Action = Emission | Storing
+Action = Emission | Storing | list[Emission]
 
 
 @dataclass
@@ -77,6 +88,8 @@ class Habits:
     stores_steering: bool
     strips_aborted: bool
     call_ids: str  # "unique", "empty" or "repeated"
+    is_ours: bool = False
+    has_silent_blocks: bool = False  # chunks that only readers of our own log hear of
 
 
 @dataclass
@@ -88,6 +101,7 @@ class Turn:
     sender: Any
     choices: Choices
     habits: Habits
+    client_message_id: str | None = None
     made: int = 0
     open_text: tuple[Identity, str, str] | None = None
 
@@ -96,15 +110,21 @@ class Turn:
         choices = self.choices
         ids: dict[str, Any] = {"conversation_id": "c", "turn_id": self.turn_id}
         prompt = self._identity()
-        yield Emission(e.UserMessageEvent(**ids, text=self.prompt), prompt)
-        if choices.one_in(8):
+        said = [Emission(e.UserMessageEvent(**ids, text=self.prompt), prompt)]
+        if self.client_message_id is not None:
+            sent = x.PromptSentEvent(**ids, client_message_id=self.client_message_id)
+            said.insert(0, Emission(sent))
+        yield said
+        if not self.habits.is_ours and choices.one_in(8):
             error = e.ErrorEvent(**ids, message="unknown model: m")
             yield Emission(error, self._identity())
             return
         rows: list[tuple[Identity, c.Role, c.Chunk]]
         rows = [(prompt, "user", c.TextChunk(text=self.prompt))]
         if choices.one_in(8):
-            rows.append((self._identity(), "user", c.ImageChunk(url="data:,")))
+            image = (self._identity(), c.ImageChunk(url="data:,"))
+            rows.append((image[0], "user", image[1]))
+            yield Emission(x.PromptImagesEvent(**ids, images=[image[1]]), image[0])
         yield Storing(rows)
         yield Emission(e.TurnStartEvent(**ids))
         steps = 1 + choices.below(3)
@@ -113,6 +133,13 @@ class Turn:
             is_last = step == steps - 1
             rows = []
             yield from self._stream(step, is_last, rows, is_aborted=is_last and ending == "aborted")
+            if is_last and ending.startswith("dies") and self.habits.is_ours:
+                error = (self._identity(), c.ErrorChunk(message="broke"))
+                yield Emission(e.ErrorEvent(**ids, message="broke"), error[0])
+                yield Emission(e.DoneEvent(**ids, reason="error"))
+                yield Storing([*rows, (error[0], "assistant", error[1])])
+                yield Emission(e.TurnSealedEvent(**ids))
+                return
             if is_last and ending == "dies in":
                 yield Emission(e.ErrorEvent(**ids, message="store failed"), self._identity())
                 return
@@ -189,6 +216,14 @@ class Turn:
         text = "".join(words)
         chunk = c.TextChunk(text=text) if kind == "text" else c.ThinkingChunk(text=text)
         rows.append((identity, "assistant", chunk))
+        if self.habits.is_ours and self.choices.one_in(4):
+            alone = self.habits.has_silent_blocks and bool(self.choices.below(2))
+            detail: dict[str, Any] = {"kind": kind, "alone": alone, "provider": "p"}
+            more = self._identity() if alone else None
+            ids = {"conversation_id": "c", "turn_id": self.turn_id}
+            yield Emission(x.ChunkDetailEvent(**ids, **detail), more)
+            if more is not None:
+                rows.append((more, "assistant", type(chunk)(text="")))
 
 
 @dataclass
@@ -203,20 +238,26 @@ class Backend:
     turns: int = 0
     running: Turn | None = None
     carried: list[str] = field(default_factory=list)
+    live: LiveState = field(default_factory=initial_live)
     _actions: Iterator[Action] = field(default_factory=lambda: iter(()))
     _unwritten: list[tuple[Identity, c.Role, c.Chunk]] = field(default_factory=list)
+    _written: int = 0
 
-    def begin(self, prompt: str, sender: Any = None) -> None:
+    def begin(self, prompt: str, sender: Any = None, client_message_id: str | None = None) -> None:
         self.turns += 1
-        self.running = Turn(f"t{self.turns}", prompt, sender, self.choices, self.habits)
+        self.running = Turn(
+            f"t{self.turns}", prompt, sender, self.choices, self.habits, client_message_id
+        )
         self._actions = self.running.actions()
         self.buffer = []
         self.step()
 
-    def send(self, prompt: str, sender: Any, inbox: list[Any]) -> None:
+    def send(
+        self, prompt: str, sender: Any, inbox: list[Any], client_message_id: str | None = None
+    ) -> None:
         """A `chat.send` arrives: a turn, or the refusal that another one runs."""
         if self.running is None:
-            self.begin(prompt, sender)
+            self.begin(prompt, sender, client_message_id)
         else:
             inbox.append(("refused", sender))
 
@@ -233,10 +274,9 @@ class Backend:
         if isinstance(action, Storing):
             self._unwritten = list(action.rows)
             return self._write()
-        if isinstance(action, Emission):
-            self.buffer.append(action)
-            for inbox in self.listeners:
-                inbox.append(action)
+        if action is not None:
+            for emission in [action] if isinstance(action, Emission) else action:
+                self._emit(emission)
             return None
         has_sealed = self.buffer[-1].event.type == "turn-sealed"
         self.running, self.buffer = None, []
@@ -251,6 +291,23 @@ class Backend:
         stored = c.StoredChunk(seq=len(self.log) + 1, role=role, chunk=chunk)
         assert self.running is not None
         self.log.append(StoredRow(stored, self.running.turn_id, identity))
+        self._written += 1
+        if self.habits.is_ours and not self._unwritten:
+            first, self._written = len(self.log) - self._written + 1, 0
+            told = x.ChunksCommittedEvent(
+                conversation_id="c",
+                turn_id=self.running.turn_id,
+                first_seq=first,
+                count=len(self.log) - first + 1,
+            )
+            self._actions = chain([Emission(told)], self._actions)
+
+    def _emit(self, emission: Emission) -> None:
+        self.buffer.append(emission)
+        for inbox in self.listeners:
+            inbox.append(emission)
+        if self.habits.is_ours:
+            self.live = fold_live(self.live, emission.event)
 
 
 def delta(event: Any) -> str:
@@ -272,5 +329,9 @@ def shown_by(event: Any) -> tuple[str, str]:
             return "tool", f"result:{call}:{event.content}"
         case "error":
             return "assistant", f"error:{event.message}"
+        case "nb.prompt-images":
+            return "user", "image"
+        case "nb.chunk-detail":
+            return "assistant", f"{event.kind}:"
         case _:
             return "user", f"text:{event.text}"

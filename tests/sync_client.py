@@ -57,6 +57,16 @@ class Client(Truth):
         default_factory=list
     )
 
+    @property
+    def may_read(self) -> bool:
+        """Whether history may be read: at any time."""
+        return True
+
+    @property
+    def may_disconnect(self) -> bool:
+        """Whether it can tell afterwards what became of its prompts."""
+        return not self.sent
+
     def connect(self) -> None:
         self.inbox = []
         self.awaits_first = True
@@ -144,7 +154,7 @@ class Client(Truth):
         assert self.inbox is not None
         message = self.inbox.pop(0)
         if isinstance(message, Emission):
-            return self._receive_event(message)
+            return None if message.is_ours else self._receive_event(message)
         sent: Sent = message[1]
         self._do("reject", sent.text)
         self.sent = [other for other in self.sent if other is not sent]

@@ -18,6 +18,7 @@ from dispatch_nb.transcript.sync import (
 from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
 from tests.sync_client import Client
 from tests.sync_screen import screen_of
+from tests.sync_told_client import ToldClient
 
 
 def apply(state: TranscriptState, op: dict[str, Any]) -> TranscriptState:
@@ -67,14 +68,39 @@ def as_op(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dic
             return {"op": name, "text": given}
 
 
+def as_told_op(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """What `ToldClient` did, in a form of its own."""
+    given = arguments[0]
+    match name:
+        case "fold_live":
+            return {"op": name, "event": given.to_wire()}
+        case "snapshot":
+            return {"op": name, "snapshot": given.to_wire()}
+        case "begin_replay":
+            return {"op": name, "turnId": given, "firstSeq": options.get("first_seq")}
+        case "sync":
+            return {
+                "op": name,
+                "chunks": [stored.to_wire() for stored in given],
+                "clientMessageIds": options.get("client_message_ids", {}),
+                "isPage": options.get("is_page", False),
+            }
+        case "trim":
+            return {"op": name, "limit": given}
+        case _:
+            return {"op": name, "text": given, "clientMessageId": options["client_message_id"]}
+
+
 def screen_text(state: TranscriptState) -> str:
     return "\n".join(
         f"{'-' if seq is None else seq} {role} {key}" for seq, role, key in screen_of(state)
     )
 
 
-def recorded(client: Client) -> str:
+def recorded(client: Client | ToldClient) -> str:
     """One line for the runner in `js/src/transcript/sync.replay.ts`."""
-    ops = [as_op(name, arguments, options) for name, arguments, options, _ in client.done]
+    is_told = isinstance(client, ToldClient)
+    form = as_told_op if is_told else as_op
+    ops = [form(name, arguments, options) for name, arguments, options, _ in client.done]
     screens = [zlib.crc32(screen_text(state).encode()) for *_, state in client.done]
-    return json.dumps({"ops": ops, "screens": screens})
+    return json.dumps({"isTold": is_told, "ops": ops, "screens": screens})

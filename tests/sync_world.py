@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from tests.sync_backend import PROMPTS, Backend, Choices, Habits
 from tests.sync_client import Client, Rules
 from tests.sync_screen import screen_of
+from tests.sync_told_client import ToldClient, ToldRules
 
 
 @dataclass
 class Tally:
-    """What a proof went through."""
+    """What a proof went through; `told` are the screens of readers of our own log."""
 
     interleavings: int = 0
     moments: int = 0
     ambiguous: int = 0
+    told: int = 0
 
 
 class WrongScreenError(AssertionError):
@@ -29,24 +31,37 @@ class World:
     data: bytes
     rules: Rules
     tally: Tally
-    clients: list[Client] = field(default_factory=list)
+    told: ToldRules = field(default_factory=ToldRules)
+    clients: list[Client | ToldClient] = field(default_factory=list)
 
     def run(self) -> None:
         choices = Choices(self.data)
         call_ids = choices.of(("unique", "empty", "repeated"))
-        habits = Habits(bool(choices.below(2)), bool(choices.below(2)), call_ids)
+        kind = choices.of(("foreign", "foreign", "ours", "ours, with a foreign client"))
+        if kind == "foreign":
+            habits = Habits(bool(choices.below(2)), bool(choices.below(2)), call_ids)
+        else:
+            habits = Habits(True, False, call_ids, is_ours=True, has_silent_blocks=kind == "ours")
         self.backend = Backend(choices, habits)
         is_told_turns = choices.one_in(3)
         self.choices = choices
-        self.clients = [
-            Client(
-                rules=self.rules,
-                backend=self.backend,
-                is_told_turns=is_told_turns,
-                window=choices.of((None, None, 1, 3)),
-            )
-            for _ in range(3)
-        ]
+        for number in range(3):
+            window = choices.of((None, None, 1, 3))
+            if kind == "ours" or (kind != "foreign" and number < 2):
+                self.clients.append(
+                    ToldClient(
+                        name=f"page{number}", rules=self.told, backend=self.backend, window=window
+                    )
+                )
+            else:
+                self.clients.append(
+                    Client(
+                        rules=self.rules,
+                        backend=self.backend,
+                        is_told_turns=is_told_turns,
+                        window=window,
+                    )
+                )
         self.clients[0].connect()
         self.tally.interleavings += 1
         while not choices.are_used_up:
@@ -64,7 +79,9 @@ class World:
             for _ in range(1 + choices.below(3)):
                 self._receive(client)
         elif move == 9:
-            if client.inbox is not None and len(client.reads) < 3:
+            if isinstance(client, ToldClient) and choices.below(3) == 0:
+                self._disturb(client)
+            elif client.inbox is not None and len(client.reads) < 3 and client.may_read:
                 if client.is_windowed and choices.below(2):
                     client.request_page(choices.of((1, 2, 5)))
                 else:
@@ -73,6 +90,8 @@ class World:
             waiting = [n for n, read in enumerate(client.reads) if read.answer is None]
             if waiting:
                 client.answer(choices.of(waiting))
+            elif isinstance(client, ToldClient) and client.may_read and len(client.reads) < 3:
+                self._read_ahead(client)
         elif move == 12 or move == 13:
             ready = [n for n, read in enumerate(client.reads) if read.answer is not None]
             if ready:
@@ -81,10 +100,29 @@ class World:
         elif move == 14:
             if client.inbox is None:
                 client.connect()
-            elif not client.sent and choices.one_in(3):
+            elif client.may_disconnect and choices.one_in(3):
                 client.disconnect()
         elif client.inbox is not None and len(client.sent) < 2:
             client.send(choices.of(PROMPTS))
+            self._check(client)
+
+    def _disturb(self, client: ToldClient) -> None:
+        """A reader unloads what is above, or loses what is on its way."""
+        if self.choices.below(2):
+            client.trim(self.choices.of((1, 4, 10)))
+            self._check(client)
+        elif client.inbox is not None:
+            client.ask_again()
+
+    def _read_ahead(self, client: ToldClient) -> None:
+        """A reader of our own log reads what is stored now, whatever it has been told."""
+        if client.is_windowed and self.choices.below(2):
+            client.request_page(self.choices.of((1, 2, 5)))
+        else:
+            client.request()
+        client.answer(len(client.reads) - 1)
+        if self.choices.below(2):
+            client.receive_answer(len(client.reads) - 1)
             self._check(client)
 
     def _run_backend(self) -> None:
@@ -102,7 +140,7 @@ class World:
         elif choices.one_in(3):
             self.backend.begin(choices.of(PROMPTS))
 
-    def _receive(self, client: Client) -> None:
+    def _receive(self, client: Client | ToldClient) -> None:
         if client.inbox:
             client.receive()
             self._check(client)
@@ -122,7 +160,7 @@ class World:
                 return
             sender.deliver_send()
 
-    def _drain(self, client: Client) -> None:
+    def _drain(self, client: Client | ToldClient) -> None:
         while client.inbox or client.reads:
             while client.inbox:
                 self._receive(client)
@@ -132,9 +170,14 @@ class World:
                 client.receive_answer(0)
                 self._check(client)
 
-    def _check(self, client: Client) -> None:
+    def _check(self, client: Client | ToldClient) -> None:
         self.tally.moments += 1
         shown, wanted = screen_of(client.state), client.expected()
+        if isinstance(client, ToldClient):
+            self.tally.told += 1
+            if shown != wanted:
+                raise WrongScreenError(f"\ntold   {shown}\nwanted {wanted}")
+            return
         if client.is_ambiguous():
             self.tally.ambiguous += 1
             lost = client.lost_from(shown)

@@ -159,6 +159,7 @@ def from_snapshot(snapshot: SnapshotMessage, before: LiveState | None = None) ->
         sealed_turn_id=told.sealed_turn_id,
         generating=told.generating,
         provider_retry=told.provider_retry,
+        hidden_before_seq=committed[0].seq if committed and committed[0].seq > 1 else 0,
         sync=Told(
             upto=committed[-1].seq if committed else 0,
             claimed=claimed,

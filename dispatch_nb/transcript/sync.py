@@ -99,11 +99,11 @@ def sync_history(
     stored their places tell which these are: there is nothing to compare, and what follows
     here is not needed.
 
-    Towards a foreign backend turns are compared in order and together: role, kind, content, call id and step id of each chunk, a text that
-    still grows by its beginning. Answers may be partial, late, repeated, or ahead of the
-    events: what events bring afterwards is compared in the same way. A chunk that the
-    backend never stored stays where it was said until its own turn is settled; what was said
-    before the oldest chunk that is loaded comes with its page.
+    Towards a foreign backend turns are compared in order and together: role, kind, content,
+    call id and step id of each chunk, a text that still grows by its beginning. Answers may be
+    partial, late, repeated, or ahead of the events: what events bring afterwards is compared in
+    the same way. A chunk that the backend never stored stays where it was said until its own
+    turn is settled; what was said before the oldest chunk that is loaded comes with its page.
 
     Where the wire alone cannot tell two readings apart, the one that loses nothing is
     taken: a prompt that was answered already in what had been read before it was announced

@@ -88,6 +88,7 @@ export function fromSnapshot(snapshot: SnapshotMessage, before = initialLive()):
     ...transcript,
     committed,
     provisional: Log.of(transcript.provisional),
+    hiddenBeforeSeq: first > 1 ? first : 0,
     sync: newTold({ upto: committed.at(-1)?.seq ?? 0, claimed, echoes }),
   };
   const older = [...known.committed].filter(({ seq }) => seq < first);
