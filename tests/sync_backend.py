@@ -134,10 +134,10 @@ class Turn:
             rows = []
             yield from self._stream(step, is_last, rows, is_aborted=is_last and ending == "aborted")
             if is_last and ending.startswith("dies") and self.habits.is_ours:
-                error = (self._identity(), c.ErrorChunk(message="broke"))
-                yield Emission(e.ErrorEvent(**ids, message="broke"), error[0])
+                last = self._identity()
+                yield Emission(e.ErrorEvent(**ids, message="broke"), last)
                 yield Emission(e.DoneEvent(**ids, reason="error"))
-                yield Storing([*rows, (error[0], "assistant", error[1])])
+                yield Storing([*rows, (last, "assistant", c.ErrorChunk(message="broke"))])
                 yield Emission(e.TurnSealedEvent(**ids))
                 return
             if is_last and ending == "dies in":
@@ -220,8 +220,8 @@ class Turn:
             alone = self.habits.has_silent_blocks and bool(self.choices.below(2))
             detail: dict[str, Any] = {"kind": kind, "alone": alone, "provider": "p"}
             more = self._identity() if alone else None
-            ids = {"conversation_id": "c", "turn_id": self.turn_id}
-            yield Emission(x.ChunkDetailEvent(**ids, **detail), more)
+            detail |= {"conversation_id": "c", "turn_id": self.turn_id}
+            yield Emission(x.ChunkDetailEvent(**detail), more)
             if more is not None:
                 rows.append((more, "assistant", type(chunk)(text="")))
 

@@ -271,10 +271,10 @@ def overlapping(size: int) -> tuple[int, int]:
         mock.patch.object(c.StoredChunk, "__eq__", autospec=True, side_effect=same) as is_equal,
     ):
         for seen in range(size - 20, size - 10):
-            assert state.sync is not None
+            assert isinstance(state.sync, sync_state.SyncState)
             before = state.committed._buffer, state.sync.rows._buffer
             state = sync_history(state, log[seen - 10 : seen + 1])
-            assert state.sync is not None
+            assert isinstance(state.sync, sync_state.SyncState)
             assert state.committed._buffer is before[0]
             assert state.sync.rows._buffer is before[1]
         compared = is_twin.call_count, is_equal.call_count
