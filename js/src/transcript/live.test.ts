@@ -7,6 +7,7 @@ import { joinDeltas } from "./coalesce";
 import { foldLive, fromSnapshot, initialLive, type LiveState, liveFromHistory } from "./live";
 import { selectChunks, selectMessages } from "./selectors";
 import { syncHistory } from "./sync";
+import { oldestLoaded } from "./trimming";
 
 type Op = { history: unknown[] } | { type: string };
 
@@ -24,7 +25,10 @@ const cases = readVectors<Case>("live.jsonl");
 
 function apply(live: LiveState, op: Op): LiveState {
   if ("history" in op) {
-    const transcript = syncHistory(live.transcript, op.history.map(parseStoredChunk));
+    const chunks = op.history.map(parseStoredChunk);
+    const isPage =
+      chunks.length > 0 && chunks.every(({ seq }) => seq < oldestLoaded(live.transcript));
+    const transcript = syncHistory(live.transcript, chunks, { isPage });
     return transcript === live.transcript ? live : { ...live, transcript };
   }
   return foldLive(live, parseLiveEvent(op));
