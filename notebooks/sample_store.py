@@ -22,6 +22,7 @@ from dispatch_nb.wire import events as e
 from dispatch_nb.wire.conversation import (
     ChatMessage,
     Chunk,
+    ErrorChunk,
     TextChunk,
     ThinkingChunk,
     ToolCallChunk,
@@ -33,6 +34,7 @@ __all__ = ["make_sample"]
 
 FIRST_DAY = datetime(2025, 11, 3, 8, tzinfo=UTC)
 DAYS = 28
+OVERLOADED = "The server is overloaded (529): it did not answer."
 
 
 @dataclass(frozen=True)
@@ -242,9 +244,10 @@ class _Talk:
 
     def _step(self, turn_id: str, index: int, *, is_last: bool) -> StepRow:
         dice, model, step_id = self.dice, self.model, f"{turn_id}#{index}"
+        attempt = self._attempts(turn_id, index)
         asked = self.now_us
         read, written = self._cache()
-        fails = dice.random() < 0.012 + (0.02 if model is OPUS and _is_rush(asked) else 0)
+        fails = attempt > 0 and dice.random() < 0.3
         stops = not fails and dice.random() < 0.015
         slow = 2.4 if _is_rush(asked) else 1.0
         wait = model.wait_s * slow * dice.lognormvariate(0, 0.35) + self.context / 60_000
@@ -277,9 +280,8 @@ class _Talk:
         )
         failed = "overloaded" if fails else None
         if fails:
-            words = "The server is overloaded (529): it did not answer."
-            self._event(e.ErrorEvent, turn_id, message=words, code="overloaded")
-            chunks.append(TextChunk(text=words))
+            self._event(e.ErrorEvent, turn_id, message=OVERLOADED, code="overloaded")
+            chunks.append(ErrorChunk(message=OVERLOADED, code="overloaded"))
             sides.append(ChunkSide(self.now_us, self.now_us, 0))
         else:
             self._event(e.UsageEvent, turn_id, usage=usage, step_id=step_id)
@@ -301,6 +303,7 @@ class _Talk:
                 turn_id=turn_id,
                 conversation_id=self.id,
                 step_index=index,
+                attempt=attempt,
                 provider_name=model.provider,
                 request_model=model.name,
                 response_model=None if fails else model.name,
@@ -324,7 +327,7 @@ class _Talk:
                 is_lower_bound=fails or stops,
                 http_status=529 if fails else None,
                 error_type=failed,
-                error_message="The server is overloaded" if fails else None,
+                error_message=OVERLOADED if fails else None,
             )
         )
         messages = [ChatMessage(role="assistant", chunks=chunks)]
@@ -332,6 +335,45 @@ class _Talk:
             messages.append(ChatMessage(role="tool", chunks=results))
         self._commit(turn_id, step_id, messages, sides=sides, tool_calls=calls, step=step)
         return step
+
+    def _attempts(self, turn_id: str, index: int) -> int:
+        """Play what a busy server turned away, which is asked again; return how often."""
+        dice, model, attempt = self.dice, self.model, 0
+        busy = 0.02 + (0.03 if model is OPUS and _is_rush(self.now_us) else 0)
+        while attempt < 3 and dice.random() < (0.4 if attempt else busy):
+            asked = self.now_us
+            self._pass(dice.uniform(0.2, 0.9))
+            row = StepRow(
+                step_id=f"{turn_id}#{index}.{attempt}",
+                turn_id=turn_id,
+                conversation_id=self.id,
+                step_index=index,
+                attempt=attempt,
+                provider_name=model.provider,
+                request_model=model.name,
+                finish_reason="error",
+                is_streaming=True,
+                requested_us=asked,
+                completed_us=self.now_us,
+                usage_source="missing",
+                is_lower_bound=True,
+                http_status=529,
+                error_type="overloaded",
+                error_message=OVERLOADED,
+            )
+            self.writes.append(self.store.save_step(priced(row)))
+            delay = 0.5 * 2**attempt
+            self._event(
+                e.ProviderRetryEvent,
+                turn_id,
+                attempt=attempt,
+                delay_ms=delay * 1000,
+                message=OVERLOADED,
+                code="overloaded",
+            )
+            self._pass(delay)
+            attempt += 1
+        return attempt
 
     def _cache(self) -> tuple[int, int]:
         """Return what is read from the cache and what is written, which lasts five minutes."""
