@@ -13,6 +13,7 @@ from .keys import hidden
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .frames.sql import Parameters
     from .widget.chat import Chat
 
 __all__ = ["Store"]
@@ -53,6 +54,29 @@ class Store(FrameSource):
     def usage(self) -> pd.DataFrame:
         """The tokens of all steps in long form, one row for each kind of token."""
         return self.frame("usage")
+
+    def sql(self, query: str, parameters: Parameters = ()) -> pd.DataFrame:
+        """Return what a SELECT finds, over tables named and made as the frames are.
+
+        Parameters
+        ----------
+        query
+            One statement; ``steps``, ``deltas`` and so on have the columns of the frames, times
+            as ISO text, and the rows that are stored. Of deltas and latency only the
+            conversations are read that it asks for.
+        parameters
+            What its ``?`` or ``:name`` stand for.
+
+        Raises
+        ------
+        FrameError
+            If the statement cannot be run, or the store is none of SQLite.
+        StoreError
+            If the store cannot be read.
+        """
+        from .frames.sql import query as read
+
+        return read(self._store, query, parameters)
 
     def chat(self, conversation_id: str, **settings: Any) -> Chat:
         """Open a conversation of this store as a widget.

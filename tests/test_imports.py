@@ -60,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "catalog": {"frames", "keys", "loop", "prices", "providers"},
     "plots": {"framed", "frames", "prices"},
-    "library": {"compose", "framed", "keys", "store", "widget"},
+    "library": {"compose", "framed", "frames", "keys", "store", "widget"},
     "interchange": {"compose", "framed", "frames", "store", "wire"},
     "cli": {"compose", "conversation", "frames", "loop", "wire"},
     "__init__": {

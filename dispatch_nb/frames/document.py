@@ -45,8 +45,17 @@ machine's memory; those asked for longest ago go first. On a database server eve
 anew. A frame of many rows is read as Arrow by processes beside this one where the extra `parquet`
 is installed.
 
-A SQLite store shows the same as views, `steps_frame` for `steps` and so on, times as ISO text;
-deltas are compressed there and have none. Long text is whole in every frame; pandas cuts it when it
+`store.sql("SELECT …")` asks a SQLite store by the names of the frames, all of them, times being ISO
+text:
+
+```python
+store.sql("SELECT role, MAX(gap_s) FROM deltas JOIN chunks USING (conversation_id, seq) GROUP BY 1")
+```
+
+Other programs see the same as views of its file, `steps_frame` for `steps` and so on. Deltas and
+latency are not among these: the events of a finished turn are compressed, which SQL cannot undo;
+`store.sql` unpacks those that a query asks for. What SQLite's text cannot hold, such as NUL, is
+U+FFFD in SQL and whole in the frames. Long text is whole in every frame; pandas cuts it when it
 shows one (`display.max_colwidth`).
 
 `dispatch_nb.interchange` writes frames to `.parquet`, `.csv` and `.jsonl` and reads them back with

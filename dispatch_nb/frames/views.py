@@ -7,6 +7,7 @@ is migrated: when columns change, print it again and add a revision, be it an em
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from .columns import BOOLEAN, TIME, TOKEN_TYPES, Column, FrameSpec
 from .conversation_columns import CONVERSATIONS
@@ -15,10 +16,14 @@ from .scope import Scope
 from .step_columns import STEPS, USAGE
 from .turn_columns import TURNS
 
-__all__ = ["render"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-# The event log, of which deltas and latency are read, is compressed: SQL cannot read it.
-_VIEWS = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, USAGE)
+__all__ = ["VIEWS", "render", "shown_time"]
+
+# The event log, of which deltas and latency are read, is compressed: SQL cannot read it, but
+# for a connection that knows how (see `sql`).
+VIEWS = (CONVERSATIONS, TURNS, STEPS, MESSAGES, CHUNKS, TOOL_CALLS, USAGE)
 
 _TEXTS = "GROUP_CONCAT(CASE WHEN chunk_type IN ({0}) THEN {1} END, '')"
 _MESSAGE_ROWS = f"""FROM (
@@ -56,7 +61,13 @@ _SOURCES = {"messages": _MESSAGE_SOURCES}
 
 def render() -> str:
     """Return the statements that make every view anew."""
-    return "".join(f"{statement};\n\n" for spec in _VIEWS for statement in _statements(spec))
+    return "".join(f"{statement};\n\n" for spec in VIEWS for statement in _statements(spec))
+
+
+def shown_time(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Return times as the views show them."""
+    shown: pd.Series[Any] = times.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return shown
 
 
 def _statements(spec: FrameSpec) -> list[str]:
