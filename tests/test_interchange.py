@@ -219,6 +219,74 @@ def test_a_log_of_llm_comes_in_to_the_token(library: dn.Store) -> None:
     assert library.conversations["total_tokens"].tolist() == [550]
 
 
+def test_samples_that_fail_or_begin_with_examples_come_in_as_they_were(library: dn.Store) -> None:
+    assert len(interchange.import_inspect(library, IMPORTS / "inspect-epochs.eval")) == 6
+    steps = library.steps
+    # The two answers that the samples themselves bring were not asked of any model.
+    assert len(steps) == 12
+    assert steps["usage_source"].eq("reported").all()
+    assert not library.turns["is_lower_bound"].any()
+    read, written = steps["cache_read_tokens"].sum(), steps["cache_write_tokens"].sum()
+    assert steps["uncached_input_tokens"].sum() == steps["input_tokens"].sum() - read - written
+    failed = library.turns[library.turns["status"] == "error"]
+    assert failed["error_message"].tolist() == ["RuntimeError('the solver fell over')"] * 2
+    calls = library.tool_calls
+    assert calls.loc[calls["status"] == "error", "result"].tolist() == ["nine is not allowed"] * 2
+    said = library.messages["content"].fillna("")
+    assert said.eq("Hello").sum() == 2
+    assert said.str.contains("long " * 400).any()  # kept beside its message in the log
+    kinds = library.chunks["chunk_type"].value_counts()
+    assert (kinds["image"], kinds["thinking"]) == (2, 4)
+
+
+def test_results_of_calls_at_once_fragments_and_attachments_come_in(library: dn.Store) -> None:
+    assert len(interchange.import_llm(library, IMPORTS / "llm-parts.sqlite")) == 3
+    calls = library.tool_calls
+    assert (
+        calls[["tool_name", "status", "result"]].to_numpy().tolist()
+        == [
+            ["add", "completed", "3"],
+            ["boom", "error", "Error: no"],
+        ]
+        * 2
+    )
+    assert library.turns["prompt_text"].tolist() == [
+        *("1+2?", "and again?", "nousage", "A fragment of text\nlook"),
+    ]
+    images = library.chunks.loc[library.chunks["chunk_type"] == "image", "content"]
+    assert images.str.startswith("data:image/png;base64,").tolist() == [True]
+    assert library.steps["usage_source"].tolist().count("missing") == 1
+    assert library.steps["temperature"].tolist()[:2] == [0.3, 0.3]
+
+
+def test_objects_of_a_library_and_calls_of_old_are_read_and_other_items_named(
+    library: dn.Store,
+) -> None:
+    class Said:
+        def model_dump(self, *, exclude_none: bool) -> dict[str, Any]:
+            custom = {"id": "c9", "type": "custom", "custom": {"name": "run", "input": "ls"}}
+            return {"role": "assistant", "content": "I look.", "tool_calls": [custom]}
+
+    said: Any = Said()
+    interchange.import_messages(
+        library,
+        [
+            {"role": "user", "content": "1+2?"},
+            {"role": "assistant", "function_call": {"name": "add", "arguments": '{"a":1}'}},
+            {"role": "function", "name": "add", "content": "3"},
+            said,
+            {"role": "tool", "tool_call_id": "c9", "content": "a.txt"},
+        ],
+    )
+    assert library.tool_calls[["tool_name", "arguments_json", "result"]].to_numpy().tolist() == [
+        ["add", '{"a":1}', "3"],
+        ["run", '"ls"', "a.txt"],
+    ]
+    item = {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"}
+    with pytest.raises(FrameError, match=r"Message 1 has no role.*Responses API"):
+        interchange.import_messages(library, [item])
+
+
 def test_what_is_no_log_is_said_in_a_sentence(library: dn.Store, tmp_path: Path) -> None:
     path = tmp_path / "not.json"
     path.write_text("[]", "utf-8")

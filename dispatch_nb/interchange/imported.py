@@ -23,13 +23,17 @@ _AHEAD = 256
 
 @dataclass
 class ImportedStep:
-    """A model's request: what it said, what its tools gave back, what it used."""
+    """A model's request: what it said, what its tools gave back, what it used.
+
+    Without `asked` no model was asked: somebody wrote the answer, as in an example.
+    """
 
     chunks: list[Chunk] = field(default_factory=list)
     results: list[Chunk] = field(default_factory=list)
     known: dict[str, Any] = field(default_factory=dict)
     calls: list[ToolCallRow] = field(default_factory=list)
     error: str | None = None
+    asked: bool = True
 
 
 @dataclass
@@ -142,8 +146,9 @@ class _Writer:
         self._event(UserMessageEvent(text=prompt, **at))
         if turn.prompt:
             self._commit(turn_id, None, [ChatMessage(role="user", chunks=turn.prompt)])
-        for index, step in enumerate(turn.steps):
-            self._step(step, turn_id, index)
+        asked = [step for step in turn.steps if step.asked]
+        for step in turn.steps:
+            self._step(step, turn_id, asked.index(step) if step.asked else None)
         failed = turn.status == "error"
         self._event(DoneEvent(reason="error" if failed else "stop", **at))
         ended = turn.completed_us
@@ -156,14 +161,29 @@ class _Writer:
                 sealed_us=self._now,
                 error_type="error" if failed else None,
                 error_message=turn.error,
-                is_lower_bound=any("input_tokens" not in step.known for step in turn.steps),
+                is_lower_bound=any("input_tokens" not in step.known for step in asked),
             )
         )
         self._event(TurnSealedEvent(**at))
 
-    def _step(self, step: ImportedStep, turn_id: str, index: int) -> None:
+    def _step(self, step: ImportedStep, turn_id: str, index: int | None) -> None:
+        row = None if index is None else self._row(step, turn_id, index)
+        if row is not None:
+            self._now = max(self._now, row.completed_us or row.requested_us or 0)
+        chunks = list(step.chunks)
+        if step.error is not None:
+            chunks.append(ErrorChunk(message=step.error))
+        messages = [ChatMessage(role="assistant", chunks=chunks)] if chunks else []
+        if step.results:
+            messages.append(ChatMessage(role="tool", chunks=step.results))
+        if messages:
+            self._commit(turn_id, row, messages, step.calls)
+        elif row is not None:
+            self._waiting.append(self._store.save_step(row))
+
+    def _row(self, step: ImportedStep, turn_id: str, index: int) -> StepRow:
         counted = "input_tokens" in step.known
-        row = StepRow(
+        return StepRow(
             f"{turn_id}#{index}",
             turn_id,
             self.id,
@@ -174,17 +194,6 @@ class _Writer:
             error_message=step.error,
             **step.known,
         )
-        self._now = max(self._now, row.completed_us or row.requested_us or 0)
-        chunks = list(step.chunks)
-        if step.error is not None:
-            chunks.append(ErrorChunk(message=step.error))
-        messages = [ChatMessage(role="assistant", chunks=chunks)] if chunks else []
-        if step.results:
-            messages.append(ChatMessage(role="tool", chunks=step.results))
-        if messages:
-            self._commit(turn_id, row, messages, step.calls)
-        else:
-            self._waiting.append(self._store.save_step(row))
 
     def _commit(
         self,

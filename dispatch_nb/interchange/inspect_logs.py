@@ -106,6 +106,7 @@ def _conversation(header: Mapping[str, Any], sample: Mapping[str, Any]) -> Impor
     )
     attachments = sample.get("attachments") or {}
     asked = _model_events(sample)
+    has_events = bool(asked)
     for message in sample["messages"]:
         chunks = [_resolved(chunk, attachments) for chunk in _chunks(message)]
         if message["role"] == "system" and not made.turns:
@@ -119,6 +120,8 @@ def _conversation(header: Mapping[str, Any], sample: Mapping[str, Any]) -> Impor
             event = asked.pop(message.get("id"), None)
             if event is not None:
                 step.known = _measured(event)
+            # An answer that no model gave was part of the sample.
+            step.asked = event is not None or not has_events
             if not made.turns:
                 made.turns.append(ImportedTurn([]))
             made.turns[-1].steps.append(step)

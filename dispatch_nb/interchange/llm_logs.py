@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +68,9 @@ def _threads(connection: sqlite3.Connection) -> Iterator[Imported]:
         }
         messages = list(_messages(connection, thread["tip_message_hash"]))
         made = conversation_of(
-            [_message(connection, row, asked.get(row["hash"])) for row in messages]
+            message
+            for row in messages
+            for message in _as_completions(connection, row, asked.get(row["hash"]))
         )
         answers = [asked.get(row["hash"]) for row in messages if row["role"] == "assistant"]
         steps = [(turn, step) for turn in made.turns for step in turn.steps]
@@ -94,36 +97,85 @@ def _messages(connection: sqlite3.Connection, tip: str | None) -> list[sqlite3.R
     return found[::-1]
 
 
-def _message(
+def _as_completions(
     connection: sqlite3.Connection, row: sqlite3.Row, turn: sqlite3.Row | None
-) -> dict[str, Any]:
-    """Return a message as chat completions have it, with the usage of the call that gave it."""
+) -> list[dict[str, Any]]:
+    """Return a message as chat completions have it, with the usage of the call that gave it.
+
+    The results of several calls are one message here and several there.
+    """
     parts = connection.execute(
         "SELECT * FROM parts WHERE message_hash = ? ORDER BY position", (row["hash"],)
     ).fetchall()
-    texts = [part["text"] or "" for part in parts if part["type"] == "text"]
-    thoughts = [part["text"] or "" for part in parts if part["type"] == "reasoning"]
-    message: dict[str, Any] = {"role": row["role"], "content": "".join(texts)}
+    said: list[dict[str, Any]] = []
+    thoughts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    for part in parts:
+        payload = json.loads(part["payload"] or "{}")
+        match part["type"]:
+            case "text":
+                said.append({"type": "text", "text": _text(connection, part, payload)})
+            case "reasoning":
+                thoughts.append(_text(connection, part, payload))
+            case "attachment":
+                said.append(_attached(connection, payload))
+            case "tool_call":
+                calls.append(_call(payload, len(calls), row["hash"]))
+            case "tool_result":
+                results.append(_result(payload))
+            case kind:
+                said.append({"type": "text", "text": f"[{kind}]"})
+    message: dict[str, Any] = {"role": row["role"], "content": said}
+    if all(each["type"] == "text" for each in said):
+        message["content"] = "".join(each["text"] for each in said)
     if thoughts:
         message["reasoning"] = "".join(thoughts)
-    payloads = [(part["type"], json.loads(part["payload"])) for part in parts if part["payload"]]
-    calls = [payload for kind, payload in payloads if kind == "tool_call"]
     if calls:
-        message["tool_calls"] = [
-            _call(call, number, row["hash"]) for number, call in enumerate(calls)
-        ]
-    for kind, payload in payloads:
-        if kind == "tool_result":
-            message |= {
-                "content": payload["output"],
-                "tool_call_id": payload["tool_call_id"] or payload["name"],
-                "name": payload["name"],
-            }
+        message["tool_calls"] = calls
     if turn is not None and turn["input_tokens"] is not None:
         details = json.loads(turn["token_details"] or "{}")
         counted = {"input_tokens": turn["input_tokens"], "output_tokens": turn["output_tokens"]}
         message["usage"] = {**details, **counted}
-    return message
+    return results or [message]
+
+
+def _text(connection: sqlite3.Connection, part: sqlite3.Row, payload: Mapping[str, Any]) -> str:
+    """Return a part's text, which may be put together of fragments that are stored once."""
+    if part["text"] is not None:
+        return str(part["text"])
+    pieces = []
+    for piece in payload.get("text_ref", ()):
+        if "fragment" in piece:
+            query = "SELECT content FROM fragments WHERE id = ?"
+            (content,) = connection.execute(query, (piece["fragment"],)).fetchone()
+            pieces.append(str(content))
+        else:
+            pieces.append(str(piece["literal"]))
+    return "".join(pieces)
+
+
+def _attached(connection: sqlite3.Connection, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attachment as an image if it is one that is at hand, else its name."""
+    query = "SELECT type, path, url, content FROM attachments WHERE id = ?"
+    found = connection.execute(query, (payload["attachment"]["id"],)).fetchone()
+    kind = found["type"] or ""
+    if kind.startswith("image/") and (found["url"] or found["content"]):
+        data = b64encode(found["content"] or b"").decode()
+        url = found["url"] or f"data:{kind};base64,{data}"
+        return {"type": "image_url", "image_url": {"url": url}}
+    name = found["path"] or found["url"] or ""
+    return {"type": "text", "text": f"[{' '.join(filter(None, ('attachment', kind, name)))}]"}
+
+
+def _result(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "role": "tool",
+        "content": result["output"],
+        "tool_call_id": result["tool_call_id"] or result["name"],
+        "name": result["name"],
+        "is_error": result.get("exception") is not None,
+    }
 
 
 def _call(call: Mapping[str, Any], number: int, message: str) -> dict[str, Any]:

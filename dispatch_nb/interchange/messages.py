@@ -37,7 +37,8 @@ def import_messages(
         A `Store`, or the path of one.
     messages
         Dictionaries with ``role`` and ``content``, and ``tool_calls``, ``tool_call_id``,
-        ``reasoning_content`` as OpenAI's API has them. A ``usage`` beside an assistant's
+        ``reasoning_content`` as OpenAI's API has them, or the objects of its library. A ``usage``
+        beside an assistant's
         message is kept to the token; without one the step's usage is missing, not 0.
     conversation, title, model
         What the conversation is called, and who answered.
@@ -61,7 +62,13 @@ def conversation_of(messages: Iterable[Mapping[str, Any]]) -> Imported:
     """Return messages as turns: each begins with what a person said."""
     made = Imported()
     names: dict[str, str] = {}
-    for number, message in enumerate(messages, 1):
+    for number, given in enumerate(messages, 1):
+        message = _plain(given)
+        if isinstance(message, Mapping) and "role" not in message:
+            raise FrameError(
+                f"Message {number} has no role: {message!r}. A list is of messages as chat "
+                "completions have them; the items of the Responses API are others."
+            )
         try:
             _take(made, message, names)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -69,6 +76,12 @@ def conversation_of(messages: Iterable[Mapping[str, Any]]) -> Imported:
                 f"Message {number} cannot be read: {error!r} in {message!r}."
             ) from error
     return made
+
+
+def _plain(message: Any) -> Any:
+    """Return a message as a dictionary, also one that is an object of OpenAI's library."""
+    dump = getattr(message, "model_dump", None)
+    return message if dump is None else dump(exclude_none=True)
 
 
 def _take(made: Imported, message: Mapping[str, Any], names: dict[str, str]) -> None:
@@ -90,28 +103,35 @@ def _take(made: Imported, message: Mapping[str, Any], names: dict[str, str]) -> 
         said = message.get("content") or message.get("refusal")
         if said:
             step.chunks += _parts(said)
-        for call in message.get("tool_calls") or ():
-            given = call["function"]
+        for call in _calls(message, len(names)):
+            given = call.get("function") or call["custom"]
             names[call["id"]] = given["name"]
             step.chunks.append(
                 ToolCallChunk(
                     tool_call_id=call["id"],
                     tool_name=given["name"],
-                    input=parsed_input(given["arguments"]),
+                    input=parsed_input(given["arguments" if "function" in call else "input"]),
                 )
             )
-    elif role == "tool":
-        called = message["tool_call_id"]
+    elif role in ("tool", "function"):
+        called = message["tool_call_id"] if role == "tool" else list(names)[-1]
         _step(made).results.append(
             ToolResultChunk(
                 tool_call_id=called,
                 tool_name=message.get("name") or names.get(called, "tool"),
                 content=_text(message["content"]),
-                is_error=False,
+                is_error=bool(message.get("is_error", False)),
             )
         )
     else:
         raise ValueError(f"there is no role {role!r}")
+
+
+def _calls(message: Mapping[str, Any], count: int) -> Sequence[Mapping[str, Any]]:
+    """Return a message's calls; the one that it had before there were several has no id."""
+    calls: Sequence[Mapping[str, Any]] = message.get("tool_calls") or ()
+    old = message.get("function_call")
+    return calls if old is None else [*calls, {"id": f"call-{count}", "function": old}]
 
 
 def _step(made: Imported) -> ImportedStep:
