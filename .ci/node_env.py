@@ -24,7 +24,9 @@ from common import (
 
 NODE_MODULES = JS / "node_modules"
 STATIC = ROOT / "dispatch_nb" / "static"
-BUNDLE = tuple(STATIC / name for name in ("widget.js", "typeset.js", "library.js", "widget.css"))
+BUNDLE = tuple(
+    STATIC / name for name in ("widget.js", "typeset.js", "library.js", "usage.js", "widget.css")
+)
 OLDEST_NODE = (20, 19)
 
 

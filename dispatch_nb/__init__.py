@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from . import plots
     from .catalog import models
     from .widget.chat import Chat
+    from .widget.usage_view import UsageView
 
 __all__ = [
     "Chat",
@@ -29,6 +30,7 @@ __all__ = [
     "Store",
     "ToolContext",
     "ToolOutcome",
+    "UsageView",
     "function_tool",
     "models",
     "plots",
@@ -45,6 +47,10 @@ def __getattr__(name: str) -> Any:
         from .widget.chat import Chat
 
         return Chat
+    if name == "UsageView":
+        from .widget.usage_view import UsageView
+
+        return UsageView
     if name == "models":
         from .catalog import models
 

@@ -1,5 +1,6 @@
 // Bundle the front end into dispatch_nb/static: the widget as one ES module and one style sheet,
-// the typesetter of formulas, which a page asks for when it meets one, and the list of a store.
+// the typesetter of formulas, which a page asks for when it meets one, the list of a store, and
+// the figures of usage.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -52,6 +53,7 @@ const options = {
     widget: "src/widget.ts",
     typeset: "src/typeset.ts",
     library: "src/library/widget.ts",
+    usage: "src/usage/widget.ts",
   },
   outdir: target,
   bundle: true,
@@ -88,7 +90,7 @@ if (watch) {
   }
   const metafiles = built.map(({ metafile }) => metafile);
   await writeFile(join(target, "LICENSES.txt"), await licensesOf(metafiles, here));
-  for (const name of ["widget.js", "typeset.js", "library.js", "widget.css"]) {
+  for (const name of ["widget.js", "typeset.js", "library.js", "usage.js", "widget.css"]) {
     const content = await readFile(join(target, name));
     const kilobytes = (bytes) => (bytes / 1000).toFixed(1).padStart(7);
     console.log(

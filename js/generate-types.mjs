@@ -32,7 +32,7 @@ function typeOf(schema) {
   if (choices) return choices.map(typeOf).join(" | ");
   switch (schema.type) {
     case "array":
-      return `readonly ${typeOf(schema.items)}[]`;
+      return `readonly ${inBrackets(typeOf(schema.items))}[]`;
     case "integer":
     case "number":
       return "number";
@@ -44,6 +44,10 @@ function typeOf(schema) {
       if (Object.keys(schema).length === 0) return "Json";
   }
   throw new Error(`No TypeScript type is known for the schema ${JSON.stringify(schema)}.`);
+}
+
+function inBrackets(type) {
+  return type.includes(" | ") ? `(${type})` : type;
 }
 
 function fieldsOf({ properties, required = [] }) {

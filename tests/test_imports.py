@@ -45,6 +45,8 @@ ARROWS: dict[str, set[str]] = {
         "tools",
         "wire",
     },
+    # The figures of the usage widget: the frames' own SQL, added up.
+    "metering": {"engine.usage", "frames", "transcript", "wire"},
     "widget": {
         "catalog",
         "compose",
@@ -54,6 +56,7 @@ ARROWS: dict[str, set[str]] = {
         "framed",
         "keys",
         "loop",
+        "metering",
         "store.rows",
         "transcript",
         "wire",

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 STATIC_FILES = {
     f"dispatch_nb/static/{name}"
-    for name in ("widget.js", "typeset.js", "library.js", "widget.css", "LICENSES.txt")
+    for name in ("widget.js", "typeset.js", "library.js", "usage.js", "widget.css", "LICENSES.txt")
 }
 LOAD_BUNDLE = "from dispatch_nb.widget.assets import load_bundle; load_bundle()"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import BundleMissingError
 
-__all__ = ["STATIC", "load_bundle", "load_library", "read_typesetter"]
+__all__ = ["STATIC", "load_bundle", "load_library", "load_usage", "read_typesetter"]
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -32,6 +32,18 @@ def load_library(static: Path = STATIC) -> tuple[Path, Path]:
         If the front end was never built.
     """
     module, styles = _built(static, "library.js", "widget.css")
+    return module, styles
+
+
+def load_usage(static: Path = STATIC) -> tuple[Path, Path]:
+    """Return module and style sheet of the figures of a chat or a store.
+
+    Raises
+    ------
+    BundleMissingError
+        If the front end was never built.
+    """
+    module, styles = _built(static, "usage.js", "widget.css")
     return module, styles
 
 

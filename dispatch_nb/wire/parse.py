@@ -14,6 +14,7 @@ from . import extensions as x
 from . import library as lib
 from . import messages as m
 from . import metadata
+from . import usage_view as use
 from . import view as v
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "parse_library_kernel_message",
     "parse_live_event",
     "parse_stored_chunk",
+    "parse_usage_kernel_message",
     "parse_view_message",
     "parse_ws_client_message",
     "parse_ws_server_message",
@@ -62,6 +64,7 @@ _server_message: TypeAdapter[m.WsServerMessage] = TypeAdapter(m.WsServerMessage)
 _conversation_meta: TypeAdapter[metadata.ConversationMeta] = TypeAdapter(metadata.ConversationMeta)
 _view_message: TypeAdapter[v.ViewMessage] = TypeAdapter(v.ViewMessage)
 _kernel_message: TypeAdapter[v.KernelMessage] = TypeAdapter(v.KernelMessage)
+_usage_message: TypeAdapter[use.UsageKernelMessage] = TypeAdapter(use.UsageKernelMessage)
 _library_message: TypeAdapter[lib.LibraryKernelMessage] = TypeAdapter(lib.LibraryKernelMessage)
 
 
@@ -224,3 +227,8 @@ def parse_kernel_message(source: str | bytes | object) -> v.KernelMessage:
 def parse_library_kernel_message(source: object) -> lib.LibraryKernelMessage:
     """Parse a message from a view of a store; see `parse_kernel_message` for the errors."""
     return _parse(_library_message, "Library message", source)
+
+
+def parse_usage_kernel_message(source: object) -> use.UsageKernelMessage:
+    """Parse a message from a view of usage; see `parse_kernel_message` for the errors."""
+    return _parse(_usage_message, "usage message", source)

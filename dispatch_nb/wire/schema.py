@@ -22,12 +22,13 @@ from . import library as lib
 from . import messages as m
 from . import metadata as meta
 from . import surfaces as s
+from . import usage_view as use
 from . import view as v
 from .base import WireModel
 
 __all__ = ["wire_schema"]
 
-_rooms = (c, e, x, m, meta, i, s, v, lib)
+_rooms = (c, e, x, m, meta, i, s, v, lib, use)
 # Shared bases: no value is ever just one of these.
 _bases = (e.TurnEvent, m.ChatRequest)
 # Values that stay in this process: providers alone get them.
@@ -51,6 +52,8 @@ _unions: dict[str, Any] = {
     "KernelMessage": v.KernelMessage,
     "LibraryViewMessage": lib.LibraryViewMessage,
     "LibraryKernelMessage": lib.LibraryKernelMessage,
+    "UsageViewMessage": use.UsageViewMessage,
+    "UsageKernelMessage": use.UsageKernelMessage,
 }
 
 

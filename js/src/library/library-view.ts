@@ -1,15 +1,11 @@
 /** One view of a store: search, list, and the opened chat in the list's place. */
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import type { Shown } from "../show-widget";
 import { icons } from "../view/icons";
 import { ago, count, money, plural } from "../view/words";
 import type { ListedConversation } from "../wire/types";
 import type { LibraryState, LibraryStore } from "./library-store";
-
-interface Shown {
-  readonly el: HTMLElement;
-  remove(): void;
-}
 
 export class LibraryView {
   readonly root = document.createElement("div");

@@ -1,15 +1,8 @@
 /** The anywidget module of a store: a list, and the chat that was opened from it. */
-import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
+import type { InitializeProps, RenderProps } from "@anywidget/types";
+import { showWidget } from "../show-widget";
 import { LibraryStore } from "./library-store";
 import { LibraryView } from "./library-view";
-
-/** What of the host's widget manager is needed to show another widget. */
-interface Manager {
-  get_model(id: string): Promise<unknown>;
-  create_view(model: unknown): Promise<{ el: HTMLElement; remove(): void }>;
-}
-
-const REFERENCE = "IPY_MODEL_";
 
 export default function define() {
   let store: LibraryStore | undefined;
@@ -27,13 +20,4 @@ export default function define() {
       return () => view.close();
     },
   };
-}
-
-/** Return the element of a view of another widget, and what takes it away. */
-async function showWidget(
-  model: AnyModel,
-  reference: string,
-): Promise<{ el: HTMLElement; remove(): void }> {
-  const manager = model.widget_manager as unknown as Manager;
-  return manager.create_view(await manager.get_model(reference.slice(REFERENCE.length)));
 }

@@ -35,6 +35,7 @@ export function duration(milliseconds: number): string {
 
 /** Return an amount of US dollars, small ones with the digits that tell them apart. */
 export function money(usd: number): string {
+  if (usd < 0) return `-${money(-usd)}`;
   if (usd === 0) return "$0";
   if (usd < 0.000_05) return "< $0.0001";
   if (usd < 0.1) return `$${usd.toFixed(4)}`;

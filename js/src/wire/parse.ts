@@ -13,9 +13,11 @@ import type {
   LiveEvent,
   Meter,
   QueuedText,
+  SavedFigures,
   SnapshotMessage,
   StoredChunk,
   Usage,
+  UsageViewMessage,
   ViewMessage,
   WsClientMessage,
   WsServerMessage,
@@ -56,3 +58,5 @@ export const parseUsage = parserOf<Usage>("Usage");
 export const parseMeter = parserOf<Meter>("Meter");
 export const parseKernelMessage = parserOf<KernelMessage>("KernelMessage");
 export const parseLibraryViewMessage = parserOf<LibraryViewMessage>("LibraryViewMessage");
+export const parseUsageViewMessage = parserOf<UsageViewMessage>("UsageViewMessage");
+export const parseSavedFigures = parserOf<SavedFigures>("SavedFigures");

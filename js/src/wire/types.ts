@@ -204,6 +204,11 @@ export interface CloseConversationMessage {
   readonly type: "close";
 }
 
+/** The person goes back to the figures. */
+export interface CloseTranscriptMessage {
+  readonly type: "close";
+}
+
 /** The person chooses what the next turns are run with. */
 export interface ConfigureMessage {
   readonly type: "configure";
@@ -335,6 +340,16 @@ export interface FetchMessage {
   readonly name: "typeset";
 }
 
+/** The figures that were asked for; message `n` of this widget. */
+export interface FiguresMessage {
+  readonly type: "figures";
+  readonly n: number;
+  readonly requestId: string;
+  readonly look: UsageLook;
+  readonly head: UsageHead;
+  readonly bars: readonly UsageBar[];
+}
+
 /** A part of the front end that a view asked for, as the text of its module. */
 export interface FileMessage {
   readonly type: "file";
@@ -458,6 +473,13 @@ export type LiveEvent =
   | ToolSettledEvent
   | TurnRefusedEvent;
 
+/** A view looks at something, and wants to be told of it from now on. */
+export interface LookMessage {
+  readonly type: "look";
+  readonly requestId: string;
+  readonly look: UsageLook;
+}
+
 /** The payload of the message queue's surface; without messages nothing waits. */
 export interface MessageQueue {
   readonly messages: readonly QueuedMessage[];
@@ -516,6 +538,36 @@ export interface OpenConversationMessage {
   readonly type: "open";
   readonly requestId: string;
   readonly conversationId: string;
+}
+
+/**
+ * The person wants to read a conversation, at a step or at chunk `seq` if one is named.
+ *
+ * The answer is a `place`, or a `reply` that refuses. With `in_place` the widget opens the
+ * conversation itself; without it, it is on the page already.
+ */
+export interface OpenTranscriptMessage {
+  readonly type: "open";
+  readonly requestId: string;
+  readonly conversationId: string;
+  readonly stepId?: string;
+  readonly seq?: number;
+  readonly inPlace: boolean;
+}
+
+/** Message `n` is on screen. */
+export interface PaintedMessage {
+  readonly type: "painted";
+  readonly n: number;
+}
+
+/** Where in its conversation a step is: chunks `first_seq` … `last_seq`. */
+export interface PlaceMessage {
+  readonly type: "place";
+  readonly requestId: string;
+  readonly conversationId: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
 }
 
 /** A share between 0 and 1. */
@@ -639,6 +691,13 @@ export interface ResyncMessage {
 }
 
 export type Role = "system" | "user" | "assistant" | "tool";
+
+/** What a notebook keeps of the figures, to show them without a kernel. */
+export interface SavedFigures {
+  readonly look: UsageLook;
+  readonly head: UsageHead;
+  readonly bars: readonly UsageBar[];
+}
 
 /** A stored image as its chunk's `url` and as `data`, a URL that holds all of it. */
 export interface SavedImage {
@@ -1039,6 +1098,12 @@ export interface UnknownEvent {
   readonly event: Json;
 }
 
+/** A model that some `steps` asked whose price is not known. */
+export interface UnpricedModel {
+  readonly model: string;
+  readonly steps: number;
+}
+
 /** Stop the updates of a surface. */
 export interface UnsubscribeMessage {
   readonly type: "unsubscribe";
@@ -1064,6 +1129,24 @@ export interface Usage {
   readonly cacheWriteTokens?: number;
 }
 
+/** One bar: a step, a period (`from_ms` up to `to_ms`), a model or a conversation. */
+export interface UsageBar {
+  readonly key: string;
+  readonly label: string;
+  readonly sums: UsageSums;
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly step?: UsageStep;
+}
+
+/** A tool call of a step; `seq` is its chunk's, `duration_s` its own run. */
+export interface UsageCall {
+  readonly seq: number;
+  readonly name: string;
+  readonly status: string;
+  readonly durationS?: number;
+}
+
 /** Tokens that the provider reported for the running step. */
 export interface UsageEvent {
   readonly conversationId: string;
@@ -1072,6 +1155,123 @@ export interface UsageEvent {
   readonly usage: Usage;
   readonly stepId?: string;
 }
+
+/**
+ * The figures of all that is looked at.
+ *
+ * `running` counts turns that have not ended. Of `bar_count` bars those from `first_bar` on
+ * are shown; `others` sums the ones of models or conversations that are not.
+ */
+export interface UsageHead {
+  readonly title: string;
+  readonly totals: UsageSums;
+  readonly turns: number;
+  readonly conversations: number;
+  readonly running: number;
+  readonly ttftS: UsageSpread | null;
+  readonly tokensPerS: UsageSpread | null;
+  readonly unpriced: readonly UnpricedModel[];
+  readonly models: readonly string[];
+  readonly barCount: number;
+  readonly firstBar: number;
+  readonly others: UsageSums | null;
+  readonly period: "hour" | "day" | "week" | "month" | null;
+}
+
+export type UsageKernelMessage = LookMessage | PaintedMessage | OpenTranscriptMessage | CloseTranscriptMessage;
+
+/**
+ * What is looked at: which steps, and by what they are told apart.
+ *
+ * With `conversation_id` steps of that conversation alone. `before` is the number of the
+ * first step, from 0, that a page of steps does not show any more; null for the newest page.
+ * Times are milliseconds since 1970. Empty lists, nulls and blank words narrow nothing.
+ */
+export interface UsageLook {
+  readonly by: "step" | "time" | "model" | "conversation";
+  readonly measure: "tokens" | "cost";
+  readonly conversationId: string | null;
+  readonly before: number | null;
+  readonly models: readonly string[];
+  readonly statuses: readonly ("ok" | "error" | "aborted")[];
+  readonly sinceMs: number | null;
+  readonly untilMs: number | null;
+  readonly words: string;
+}
+
+/** The middle and the 95th percentile of `count` measurements. */
+export interface UsageSpread {
+  readonly median: number;
+  readonly p95: number;
+  readonly count: number;
+}
+
+/**
+ * What one bar says that stands for one step; `turn` and `step` count from 1.
+ *
+ * `attempt` is 0 for a first try. Of many `calls` the first ones are here.
+ */
+export interface UsageStep {
+  readonly turn: number;
+  readonly step: number;
+  readonly attempt: number;
+  readonly status: "running" | "ok" | "error" | "aborted";
+  readonly model: string;
+  readonly atMs: number;
+  readonly ttftS?: number;
+  readonly tokensPerS?: number;
+  readonly durationS?: number;
+  readonly errorType?: string;
+  readonly calls: readonly UsageCall[];
+  readonly callCount: number;
+}
+
+/**
+ * What some steps add up to, as in the frame of steps.
+ *
+ * Cache tokens are part of the input, reasoning tokens of the output. `cost_usd` is null
+ * where no step has a price; the other amounts are of the `priced` steps. `unpriced` steps
+ * have tokens and no price, `uncounted` ones no tokens that anybody told of; `estimated`
+ * were counted by estimate and `partial` used more than is counted here.
+ */
+export interface UsageSums {
+  readonly steps: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  readonly reasoningTokens: number;
+  readonly costUsd: number | null;
+  readonly inputUsd: number;
+  readonly outputUsd: number;
+  readonly cacheReadUsd: number;
+  readonly cacheWriteUsd: number;
+  readonly reasoningUsd: number;
+  readonly savedUsd: number;
+  readonly priced: number;
+  readonly unpriced: number;
+  readonly uncounted: number;
+  readonly estimated: number;
+  readonly partial: number;
+  readonly failed: number;
+  readonly stopped: number;
+  readonly retried: number;
+}
+
+/**
+ * What has changed since message `n` - 1: the head, and the bars that are not as told.
+ *
+ * `order` has the keys of all bars where bars came or went.
+ */
+export interface UsageUpdateMessage {
+  readonly type: "update";
+  readonly n: number;
+  readonly head: UsageHead;
+  readonly bars: readonly UsageBar[];
+  readonly order?: readonly string[];
+}
+
+export type UsageViewMessage = FiguresMessage | UsageUpdateMessage | PlaceMessage | ReplyMessage;
 
 /** The prompt that opened the turn; its first event. */
 export interface UserMessageEvent {
