@@ -108,7 +108,7 @@ HOMES: dict[str, set[str]] = {
         *("catalog", "cli", "costs", "framed", "frames", "interchange", "library", "plots"),
         "widget",
     },
-    "sqlalchemy": {"frames", "interchange", "store"},
+    "sqlalchemy": {"frames", "interchange", "store", "metering"},
     "traitlets": {"widget"},
 }
 

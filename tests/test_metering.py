@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from pydantic import MISSING
 
 import dispatch_nb as dn
 from dispatch_nb.metering import UsageMeter
@@ -199,6 +200,8 @@ def test_figures_are_those_of_the_frame_of_steps_whatever_narrows_them(store, se
             for key, value in added(figures).items():
                 assert value == pytest.approx(getattr(total, key) or 0, rel=1e-12), (name, by, key)
         waits = chosen["time_to_first_chunk_s"].dropna()
+        assert figures.head.ttft_s is not None
+        assert figures.head.tokens_per_s is not None
         assert figures.head.ttft_s.count == len(waits)
         assert figures.head.ttft_s.median == pytest.approx(waits.median())
         assert figures.head.ttft_s.p95 == pytest.approx(waits.quantile(0.95))
@@ -223,6 +226,7 @@ def test_each_step_of_a_conversation_is_a_bar_a_page_at_a_time(store):
     for bar in newest.bars:
         row = steps[steps["step_id"] == bar.key]
         same(bar.sums, row)
+        assert bar.step is not MISSING
         assert bar.step.status == outcome(row).iloc[0]
     assert newest.head.totals.steps == 130
 

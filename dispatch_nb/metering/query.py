@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 
 from ..frames.read import is_numbered
-from ..frames.run_columns import STEPS
+from ..frames.step_columns import STEPS
 from ..wire.usage_view import UsageLook
 from .sums import ADDED, Tally
 
@@ -134,7 +134,8 @@ def read_tally(connection: Connection, selection: Selection, after: int | None) 
     tally = Tally()
     # As an expression: by the index on it SQLite would go through every step.
     groups = text(
-        f"SELECT COALESCE(steps.conversation_id, '') AS id, {_MODEL} AS model, {_AT} / {_HOUR_US} AS hour, {_ADDED} "
+        f"SELECT COALESCE(steps.conversation_id, '') AS id, {_MODEL} AS model, "
+        f"{_AT} / {_HOUR_US} AS hour, {_ADDED} "
         f"FROM steps {_TURN} WHERE {condition} GROUP BY 1, 2, 3"
     )
     for conversation_id, model, hour, *sums in connection.execute(groups, values):

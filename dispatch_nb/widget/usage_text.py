@@ -82,7 +82,7 @@ def _summary(head: UsageHead) -> str:
 
 def _cost(sums: UsageSums) -> str:
     if sums.cost_usd is None:
-        return "price unknown" if sums.unpriced else "no cost"
+        return "price unknown" if sums.steps else "$0"
     return f"at least {money(sums.cost_usd)}" if sums.unpriced else money(sums.cost_usd)
 
 

@@ -45,7 +45,7 @@ function costMeter({ totals, unpriced }: UsageHead): TemplateResult {
       : "",
     uncounted > 0 ? `${plural(uncounted, "step")} without any count` : "",
   ];
-  const value = costUsd === null ? (totals.unpriced > 0 ? "Unknown" : "$0") : costOf(totals);
+  const value = costUsd === null ? (totals.steps > 0 ? "Unknown" : "$0") : costOf(totals);
   return meter({ name: "Cost", value, lines: lines.filter(isThere) });
 }
 
