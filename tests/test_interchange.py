@@ -81,6 +81,25 @@ def test_a_file_that_is_no_frame_is_refused_in_a_sentence(store: Store, tmp_path
         interchange.save(Source(store).steps, tmp_path / "steps.xlsx")
     with pytest.raises(FrameError, match="columns of none of the frames"):
         interchange.save(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
+    with pytest.raises(FrameError, match=r"The frame steps has no work: drop"):
+        interchange.save(Source(store).steps.assign(work="x"), tmp_path / "steps.csv")
+    with pytest.raises(FrameError, match="There is no file"):
+        interchange.load(tmp_path / "none.csv")
+    for suffix in ("csv", "jsonl", "parquet"):
+        (tmp_path / f"no.{suffix}").write_text("{\n", "utf-8")
+        with pytest.raises(FrameError, match=r"cannot be read as|none of the frames"):
+            interchange.load(tmp_path / f"no.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+@pytest.mark.parametrize("spec", FRAMES, ids=lambda spec: spec.name)
+def test_a_frame_of_arrows_dtypes_is_written_and_read_as_well(
+    spec: FrameSpec, suffix: str, store: Store, tmp_path: Path
+) -> None:
+    frame = Source(store).frame(spec.name, dtype_backend="pyarrow")
+    path = interchange.save(frame, tmp_path / f"{spec.name}{suffix}")
+    back = interchange.load(path, dtype_backend="pyarrow")
+    pd.testing.assert_frame_equal(back, frame)
 
 
 def test_duckdb_and_polars_read_the_frames_as_they_are(store: Store) -> None:
@@ -294,5 +313,12 @@ def test_what_is_no_log_is_said_in_a_sentence(library: dn.Store, tmp_path: Path)
         interchange.import_inspect(library, path)
     with pytest.raises(FrameError, match="cannot be read as a log of llm"):
         interchange.import_llm(library, path)
+    for place in (tmp_path / "none", tmp_path / "empty"):
+        with pytest.raises(FrameError, match=r"There is no (file or folder|log of Inspect)"):
+            interchange.import_inspect(library, place)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+    words: Any = "hello"
+    with pytest.raises(FrameError, match="a list of dictionaries, not str"):
+        interchange.import_messages(library, words)
     with pytest.raises(FrameError, match="There is no file"):
         interchange.import_llm(library, tmp_path / "none.db")

@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import FrameError
 from ..frames.build import build_frame, describe, typed
 from ..frames.columns import BOOLEAN, FLOAT, INTEGER, TIME, Column, ColumnType, FrameSpec
-from ..frames.request import FRAMES, require, spec_of
+from ..frames.request import FRAMES, Backend, as_arrow, require, spec_of
 
 __all__ = ["load", "save"]
 
@@ -42,6 +42,9 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     target = _file(path)
     spec = _spec(frame)
+    plain = {column.name: typed(frame[column.name], column.dtype) for column in spec.columns}
+    attrs, frame = frame.attrs, pd.DataFrame(plain, copy=False)
+    frame.attrs = attrs
     match target.suffix:
         case ".parquet":
             require("pyarrow", "parquet", "A Parquet file")
@@ -60,7 +63,12 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def load(path: str | os.PathLike[str], name: str | None = None) -> pd.DataFrame:
+def load(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    *,
+    dtype_backend: Backend = "numpy_nullable",
+) -> pd.DataFrame:
     """Read a frame that `save` wrote, with its dtypes.
 
     Parameters
@@ -69,20 +77,34 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> pd.DataFrame:
         The file.
     name
         Which frame it is, such as ``"steps"``; found by its columns where it is not given.
+    dtype_backend
+        ``"pyarrow"`` for Arrow's own dtypes in place of pandas' nullable ones.
 
     Raises
     ------
     FrameError
-        If its columns are those of no frame, or `name` does not fit them.
+        If there is no such file, its columns are those of no frame, or `name` does not fit them.
     """
     source = _file(path)
+    if not source.is_file():
+        raise FrameError(f"There is no file {source}.")
+    try:
+        spec, frame = _read(source, name)
+    except FrameError:
+        raise
+    except (json.JSONDecodeError, csv.Error, UnicodeDecodeError, KeyError, ValueError) as error:
+        raise FrameError(f"{source} cannot be read as a frame that was saved: {error}") from error
+    return frame if dtype_backend == "numpy_nullable" else as_arrow(frame, spec)
+
+
+def _read(source: Path, name: str | None) -> tuple[FrameSpec, pd.DataFrame]:
     if source.suffix == ".parquet":
         require("pyarrow", "parquet", "A Parquet file")
         frame = pd.read_parquet(source)
         schema = str(frame.attrs.get("schema", "")).rpartition(".")[2]
         spec = _named(list(frame.columns), name or schema or None, source)
         columns = {column.name: typed(frame[column.name], column.dtype) for column in spec.columns}
-        return describe(pd.DataFrame(columns, copy=False), spec)
+        return spec, describe(pd.DataFrame(columns, copy=False), spec)
     if source.suffix == ".csv":
         with source.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
@@ -100,7 +122,7 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> pd.DataFrame:
         texts = {each: [record[each] for record in records] for each in spec.names}
     values = {column.name: _values(texts[column.name], column.dtype) for column in spec.columns}
     plain = FrameSpec(spec.name, spec.row, tuple(_uncomputed(column) for column in spec.columns))
-    return build_frame(plain, values)
+    return spec, build_frame(plain, values)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
@@ -116,7 +138,14 @@ def _uncomputed(column: Column) -> Column:
 
 def _spec(frame: pd.DataFrame) -> FrameSpec:
     schema = str(frame.attrs.get("schema", "")).rpartition(".")[2]
-    return _named([str(each) for each in frame.columns], schema or None, None)
+    names = [str(each) for each in frame.columns]
+    more = [each for each in names if each not in spec_of(schema).names] if schema else []
+    if more:
+        raise FrameError(
+            f"The frame {schema} has no {', '.join(more)}: drop what was added, or write the frame "
+            "with pandas itself, such as by frame.to_parquet(…)."
+        )
+    return _named(names, schema or None, None)
 
 
 def _named(names: Sequence[str], name: str | None, source: Path | None) -> FrameSpec:

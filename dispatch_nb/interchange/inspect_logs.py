@@ -46,12 +46,15 @@ def import_inspect(store: object, path: str | os.PathLike[str]) -> list[str]:
     Raises
     ------
     FrameError
-        If a file is no log that can be read.
+        If there is no log, or a file is none that can be read.
     StoreError
         If a sample was imported before.
     """
     place = Path(path)
     logs = sorted([*place.glob("*.eval"), *place.glob("*.json")]) if place.is_dir() else [place]
+    if not place.exists() or not logs:
+        what = "no log of Inspect AI (.eval or .json) in" if place.exists() else "no file or folder"
+        raise FrameError(f"There is {what} {place}.")
     return [each for log in logs for each in add_to_store(store, _conversations(log))]
 
 

@@ -50,6 +50,11 @@ def import_messages(
     StoreError
         If there is such a conversation already.
     """
+    if isinstance(messages, str | bytes | Mapping):
+        raise FrameError(
+            f"Messages are a list of dictionaries, not {type(messages).__name__}: of a file take "
+            "json.load(file)['messages'] or the like."
+        )
     made = conversation_of(messages)
     made.conversation_id, made.title, made.model = conversation, title, model
     for turn in made.turns:
