@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.semconv import attributes as settled
+from opentelemetry.semconv._incubating import attributes as in_development
+from opentelemetry.trace import SpanKind
 
 import dispatch_nb as dn
 from dispatch_nb import interchange
@@ -150,7 +155,15 @@ def test_spans_have_the_names_times_and_tokens_of_the_conventions(store: Store) 
         )
         assert span.start_time == step["requested_at"].value
         assert span.name == "chat m"
+        assert span.kind is SpanKind.CLIENT
     agent = by_kind["invoke_agent"][0]
+    asked, said = (
+        json.loads(agent.attributes[f"gen_ai.{way}.messages"]) for way in ("input", "output")
+    )
+    assert asked == [{"role": "user", "parts": [{"type": "text", "content": "What is 1+2?"}]}]
+    assert said[0]["parts"][0]["content"] == source.turns["output_text"][0]
+    assert said[0]["finish_reason"] == "stop"
+    assert agent.attributes["gen_ai.provider.name"] == "openai"
     assert {span.parent.span_id for span in by_kind["execute_tool"]} == {agent.context.span_id}
     assert agent.start_time == source.turns["started_at"][0].value
     failed = next(span for span in by_kind["execute_tool"] if not span.status.is_ok)
@@ -161,6 +174,24 @@ def test_spans_have_the_names_times_and_tokens_of_the_conventions(store: Store) 
     )
     assert "What is 1+2?" not in told
     assert '"a\\":1' not in told
+
+
+def test_every_attribute_of_a_span_is_one_of_the_conventions(store: Store) -> None:
+    known = set()
+    for package in (settled, in_development):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            values = vars(import_module(module.name)).values()
+            known |= {each for each in values if isinstance(each, str)}
+    # The conventions renamed this one after the constants were released.
+    assert "gen_ai.usage.cache_creation.input_tokens" in known
+    known.add("gen_ai.usage.cache_write.input_tokens")
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    interchange.to_otel(Source(store), provider, content=True)
+    used = {name for span in exporter.get_finished_spans() for name in span.attributes or ()}
+    assert len(used) > 15
+    assert used <= known
 
 
 def test_messages_come_in_as_turns_with_their_usage(library: dn.Store) -> None:

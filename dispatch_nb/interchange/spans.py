@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["to_otel"]
 
-_NOT_AS_THEY_ARE = {"raw_finish_reason"}
+# One is a list in a span, the other a metric and no attribute.
+_NOT_AS_THEY_ARE = {"raw_finish_reason", "time_per_output_chunk_s"}
+_SPOKEN = {"prompt_text": "user", "output_text": "assistant"}
 
 
 def to_otel(source: FrameSource, provider: TracerProvider, *, content: bool = False) -> int:
@@ -24,7 +27,7 @@ def to_otel(source: FrameSource, provider: TracerProvider, *, content: bool = Fa
 
     A turn is an ``invoke_agent`` span, its steps are ``chat`` spans and its tool calls
     ``execute_tool`` spans within it. One that failed or was broken off has the status
-    ``ERROR``; what nobody counted has no attribute.
+    ``ERROR``; what nobody counted has no attribute. Names are those of the GenAI conventions.
 
     Parameters
     ----------
@@ -46,20 +49,29 @@ def to_otel(source: FrameSource, provider: TracerProvider, *, content: bool = Fa
         If ``opentelemetry`` is not installed.
     """
     require("opentelemetry.trace", "otel", "OpenTelemetry")
-    from opentelemetry.trace import set_span_in_context
+    from opentelemetry.trace import SpanKind, set_span_in_context
 
     tracer = provider.get_tracer("dispatch_nb")
     turns, steps, calls = source.turns, source.steps, source.tool_calls
     count = 0
     parents: dict[str, Any] = {}
     spans: list[tuple[Span, int]] = []
+    asked: dict[str, dict[str, Any]] = {}
+    for row in _records(steps):
+        asked.setdefault(row["turn_id"], row)
     for row in _records(turns):
         name = otel.AGENT_SPAN
+        first = asked.get(row["turn_id"], {})
+        models = {
+            steps.attrs["otel"][each]: first[each]
+            for each in ("provider_name", "request_model")
+            if first.get(each) is not None
+        }
         start, end = _times(row["started_at"], row["completed_at"] or row["sealed_at"])
         span = tracer.start_span(
             name,
             start_time=start,
-            attributes={otel.OPERATION: name, **_attributes(turns, row, content)},
+            attributes={otel.OPERATION: name, **models, **_attributes(turns, row, content)},
         )
         _mark(span, row, row["status"] in ("error", "aborted", "interrupted"))
         parents[row["turn_id"]] = set_span_in_context(span)
@@ -73,6 +85,7 @@ def to_otel(source: FrameSource, provider: TracerProvider, *, content: bool = Fa
         attributes["gen_ai.response.finish_reasons"] = [reason]
         span = tracer.start_span(
             f"{otel.CHAT_SPAN} {model}".strip(),
+            kind=SpanKind.CLIENT,
             context=parents.get(row["turn_id"]),
             start_time=start,
             attributes=attributes,
@@ -107,12 +120,21 @@ _PRIVATE = ("prompt_text", "output_text", "arguments_json", "result")
 def _attributes(frame: pd.DataFrame, row: dict[str, Any], content: bool) -> dict[str, Any]:
     names: dict[str, str] = frame.attrs["otel"]
     return {
-        attribute: row[column]
+        attribute: _message(row, column) if column in _SPOKEN else row[column]
         for column, attribute in names.items()
         if row[column] is not None
         and column not in _NOT_AS_THEY_ARE
         and (content or column not in _PRIVATE)
     }
+
+
+def _message(row: dict[str, Any], column: str) -> str:
+    """Return a text as the conventions write messages."""
+    role = _SPOKEN[column]
+    message = {"role": role, "parts": [{"type": "text", "content": row[column]}]}
+    if role == "assistant":
+        message["finish_reason"] = "stop" if row["status"] == "completed" else "error"
+    return json.dumps([message], ensure_ascii=False)
 
 
 def _records(frame: pd.DataFrame) -> Sequence[dict[str, Any]]:
