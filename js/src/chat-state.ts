@@ -7,7 +7,6 @@ import type { ConversationStatus } from "./transport";
 import type {
   AnswerFacts,
   AnswerSettings,
-  LiveEvent,
   Meter,
   ModelsMessage,
   QueuedText,
@@ -142,18 +141,4 @@ export function initialChatState(): ChatState {
     kernelNotice: "",
     isLoadingOlder: false,
   };
-}
-
-/** Take the pending texts away that the conversation itself contains now. */
-export function settlePending(
-  pending: readonly PendingText[],
-  event: LiveEvent,
-): readonly PendingText[] {
-  if (pending.length === 0) return pending;
-  if (event.type !== "user-message" && event.type !== "steering") return pending;
-  const place = pending.findIndex(({ text }) => text.trim() === event.text.trim());
-  if (place >= 0) return pending.filter((_, index) => index !== place);
-  // Texts that waited together are one message, joined by blank lines.
-  const said = `\n\n${event.text.trim()}\n\n`;
-  return pending.filter(({ text }) => !said.includes(`\n\n${text.trim()}\n\n`));
 }

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BUSY } from "./acts";
 import type { ChatStore } from "./chat-state";
-import { BUSY, createChatStore } from "./chat-store";
+import { createChatStore } from "./chat-store";
 import { FakeKernel, snapshotMessage, storedTexts } from "./testing/kernel";
-import { selectMessages } from "./transcript/selectors";
+import { selectChunks, selectMessages } from "./transcript/selectors";
 import { modelTransport } from "./transport";
 
 function open(traits = {}): { kernel: FakeKernel; store: ChatStore } {
@@ -21,6 +22,12 @@ function shown(store: ChatStore): string[] {
   return messages.flatMap(({ chunks }) =>
     chunks.map((chunk) => ("text" in chunk ? chunk.text : "")),
   );
+}
+
+/** The own prompts that are shown as being sent. */
+function beingSent(store: ChatStore): string[] {
+  const chunks = [...selectChunks(store.state().live.transcript)];
+  return chunks.flatMap(({ chunk, sending }) => (sending && "text" in chunk ? [chunk.text] : []));
 }
 
 beforeEach(() => {
@@ -239,25 +246,94 @@ describe("the person's acts", () => {
     store.submit();
   }
 
-  it("shows a sent message as pending until the conversation contains it", () => {
+  /** The kernel takes the newest message: the events that every turn begins with. */
+  function take(kernel: FakeKernel, text: string, clientMessageId: string): void {
+    kernel.events({ type: "nb.prompt-sent", clientMessageId }, { type: "user-message", text });
+  }
+
+  it("shows a prompt at once, and its own event takes its place", () => {
     const { kernel, store } = opened();
     write(store, " hello ");
-    expect(kernel.act("send").text).toBe("hello");
+    const { text, requestId } = kernel.act("send");
+    expect(text).toBe("hello");
     expect(store.state().draft).toBe("");
-    expect(store.state().pending.map(({ text }) => text)).toEqual(["hello"]);
-    kernel.say({ type: "reply", requestId: kernel.act("send").requestId, accepted: true });
-    expect(store.state().pending).toHaveLength(1);
-    kernel.events({ type: "user-message", text: "hello" });
+    expect(beingSent(store)).toEqual(["hello"]);
+    expect(store.state().pending.map((each) => each.text)).toEqual(["hello"]);
+    kernel.say({ type: "reply", requestId, accepted: true });
+    expect(beingSent(store)).toEqual(["hello"]);
+    take(kernel, "hello", requestId);
     expect(store.state().pending).toEqual([]);
+    expect(beingSent(store)).toEqual([]);
     expect(shown(store)).toEqual(["hello"]);
   });
 
-  it("takes one of two equal pending texts away for each that arrives", () => {
+  it("lets nobody else's message of the same text claim a prompt", () => {
     const { kernel, store } = opened();
     write(store, "again");
+    const { requestId } = kernel.act("send");
+    take(kernel, "again", "somebody-else-1");
+    expect(shown(store)).toEqual(["again", "again"]);
+    expect(beingSent(store)).toEqual(["again"]);
+    kernel.say({ type: "reply", requestId, accepted: false, reason: "A turn is running." });
+    expect(shown(store)).toEqual(["again"]);
+    expect(beingSent(store)).toEqual([]);
+    expect(store.state().draft).toBe("again");
+  });
+
+  it("claims each of two equal prompts by its own event", () => {
+    const { kernel, store } = opened();
     write(store, "again");
-    kernel.events({ type: "user-message", text: "again" });
+    const first = kernel.act("send").requestId;
+    write(store, "again");
+    take(kernel, "again", first);
     expect(store.state().pending).toHaveLength(1);
+    expect(beingSent(store)).toEqual(["again"]);
+  });
+
+  it("keeps a prompt over a snapshot that does not contain it, and not over one that does", () => {
+    const { kernel, store } = opened();
+    write(store, "hello");
+    const { requestId } = kernel.act("send");
+    kernel.snapshot({ committed: storedTexts(1, "old", "older") });
+    expect(shown(store)).toEqual(["old", "older", "hello"]);
+    kernel.say({
+      ...(snapshotMessage(4, { committed: storedTexts(1, "old", "older", "hello") }) as object),
+      claimed: ["somebody-else-1", requestId],
+    });
+    expect(shown(store)).toEqual(["old", "older", "hello"]);
+    expect(beingSent(store)).toEqual([]);
+    expect(store.state().pending).toEqual([]);
+  });
+
+  it("shows the images that go with a prompt, and gives them back when it is refused", async () => {
+    vi.useRealTimers();
+    const { kernel, store } = opened();
+    await store.attach([new File(["x"], "x.png", { type: "image/png" })]);
+    write(store, "look");
+    const { requestId, images } = kernel.act("send");
+    const last = [...selectChunks(store.state().live.transcript)].at(-1);
+    expect(last).toMatchObject({ sending: true, chunk: { type: "image", url: images?.[0] } });
+    kernel.say({ type: "reply", requestId, accepted: false, reason: "No." });
+    expect(shown(store)).toEqual([]);
+    expect(store.state().attachments.map(({ name }) => name)).toEqual(["x.png"]);
+    expect(store.state().draft).toBe("look");
+    store.close();
+  });
+
+  it("gives a prompt back that was on its way when the kernel died", () => {
+    const { kernel, store } = opened();
+    write(store, "hello");
+    kernel.die();
+    expect(store.state()).toMatchObject({ connection: "lost", draft: "hello", pending: [] });
+    expect(shown(store)).toEqual([]);
+  });
+
+  it("takes a text that waits for a running turn for no prompt", () => {
+    const { kernel, store } = opened({ status: "running" });
+    write(store, "in French");
+    expect(kernel.count("steer")).toBe(1);
+    expect(shown(store)).toEqual([]);
+    expect(store.state().pending.map(({ type }) => type)).toEqual(["steer"]);
   });
 
   it("puts a refused message back before what was written since, with the reason", () => {

@@ -1,6 +1,6 @@
 /** What stands at the end of the log beside sections: work going on, a wait, or nothing yet. */
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { ChatState, PendingText } from "../chat-state";
+import type { ChatState } from "../chat-state";
 import type { ProviderRetryEvent } from "../wire/types";
 import type { Section } from "./sections";
 import { delay } from "./words";
@@ -33,14 +33,6 @@ export class RetryCountdown {
   close(): void {
     clearTimeout(this.#timer);
   }
-}
-
-/** Return the bubble of a message that the kernel has not taken yet. */
-export function pendingBubble({ text }: PendingText): TemplateResult {
-  return html`<div class="dnb-section dnb-user dnb-pending">
-    <div class="dnb-bubble">${text}</div>
-    <div class="dnb-bubble-label">sending</div>
-  </div>`;
 }
 
 /** Return what an empty conversation says. */

@@ -26,7 +26,20 @@ describe("the composer", () => {
     expect(page.kernel.act("send").text).toBe("hello");
     await page.frame();
     expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("");
-    expect(page.find(".dnb-pending .dnb-bubble").textContent).toBe("hello");
+    const sending = page.find('.dnb-user[data-sending][aria-busy="true"]');
+    expect(sending.querySelector(".dnb-bubble")?.textContent).toBe("hello");
+    expect(sending.querySelector(".dnb-sending")?.textContent).toBe("sending");
+    const { requestId } = page.kernel.act("send");
+    page.kernel.events(
+      { type: "nb.prompt-sent", clientMessageId: requestId },
+      { type: "user-message", text: "hello" },
+    );
+    await page.frame();
+    // The very same bubble, only that it is not marked any more.
+    expect(sending.isConnected).toBe(true);
+    expect(sending.matches("[data-sending], [aria-busy]")).toBe(false);
+    expect(page.root.querySelectorAll(".dnb-user")).toHaveLength(1);
+    expect(page.root.querySelector(".dnb-sending")).toBeNull();
   });
 
   it("keeps keys from the notebook", () => {
@@ -129,6 +142,6 @@ describe("the composer", () => {
     expect(page.find<HTMLTextAreaElement>("textarea").value).toBe("hello");
     expect(page.find(".dnb-refused").textContent).toBe("A turn is running.");
     expect(page.find('[role="status"]').textContent).toBe("A turn is running.");
-    expect(page.root.querySelector(".dnb-pending")).toBeNull();
+    expect(page.root.querySelector("[data-sending]")).toBeNull();
   });
 });

@@ -60,11 +60,12 @@ export function sectionTemplate(
         (entry) => entryTemplate(entry, context),
       );
   return html`<div class=${isUser ? "dnb-section dnb-user" : "dnb-section"} data-role=${section.role}
-    ?data-past=${state.isPast}>
+    ?data-past=${state.isPast} ?data-sending=${section.isSending} aria-busy=${section.isSending ? "true" : nothing}>
     ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
     ${entries}
     ${state.isStopped ? html`<div class="dnb-stopped"><span .innerHTML=${icons.slash}></span>Stopped</div>` : nothing}
-    ${section.role === "system" ? nothing : sectionEnd(section, state, context)}
+    ${section.isSending ? html`<div class="dnb-bubble-label dnb-sending">sending</div>` : nothing}
+    ${section.role === "system" || section.isSending ? nothing : sectionEnd(section, state, context)}
   </div>`;
 }
 

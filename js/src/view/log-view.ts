@@ -6,16 +6,18 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { type ChatState, type ChatStore, isOnline } from "../chat-state";
+import { isStored } from "../stored-images";
 import { selectChunks } from "../transcript/selectors";
 import { NO_TOOLS, type WorkingTools } from "../transcript/working";
-import { activity, empty, pendingBubble, RetryCountdown } from "./activity";
+import { activity, empty, RetryCountdown } from "./activity";
 import { copyButton } from "./copy";
+import { identity, shapeOf, wasStopped } from "./drawn-parts";
 import { type Again, type EntryContext, messageImage, sectionTemplate } from "./entries";
 import type { Folds } from "./folded";
 import type { FormulaSetter } from "./markdown/controls";
 import { MarkdownView } from "./markdown/markdown-view";
 import { formulaSetter } from "./markdown/set-formula";
-import { type Entry, keysBetween, type Section, selectSections } from "./sections";
+import { type Entry, keysBetween, type Section, selectSections, streamingEntry } from "./sections";
 import { CallNodes } from "./tool-card";
 
 /** The scrolling part of one view. */
@@ -30,7 +32,7 @@ export class LogView {
   /** The cards of calls at work by the calls' ids, and what was shown of them. */
   readonly #atWork = new Map<string, CallNodes>();
   #working: WorkingTools = NO_TOOLS;
-  readonly #images = new Map<number, HTMLElement>();
+  readonly #images = new Map<number, { url: string; node: HTMLElement }>();
   readonly #copies = new Map<number, HTMLElement>();
   readonly #openFolds: Map<string, boolean>;
   readonly #countdown: RetryCountdown;
@@ -60,11 +62,12 @@ export class LogView {
       ...[transcript.committed, transcript.provisional, accumulating?.kind],
       ...[extensions.settledTools, shapeOf(extensions.workingTools)],
       ...[transcript.generating, transcript.providerRetry, state.pending, state.connection],
+      transcript.sync?.echoes,
       ...[state.isLoadingOlder, state.status, state.facts, state.stops, this.#foldsChanged],
       this.#countdown.seconds(transcript.providerRetry),
     ];
     if (structure.every((part, index) => part === this.#drawn[index])) {
-      const last = this.#sections.at(-1)?.entries.at(-1);
+      const last = streamingEntry(this.#sections);
       if (accumulating && last) this.#texts.get(last.key)?.update(accumulating.text, false);
       this.#growCalls(extensions.workingTools);
       return;
@@ -104,7 +107,7 @@ export class LogView {
     const isIdle = isLive && isAtRest && !transcript.generating;
     const last = this.#sections.length - 1;
     return html`${this.#earlier(state)}
-      ${last < 0 && state.pending.length === 0 ? empty(state) : nothing}
+      ${last < 0 ? empty(state) : nothing}
       ${repeat(
         this.#sections,
         ({ key }) => key,
@@ -125,7 +128,6 @@ export class LogView {
           );
         },
       )}
-      ${state.pending.filter(({ type }) => type === "send").map(pendingBubble)}
       ${isLive ? activity(state, this.#sections, this.#countdown) : nothing}`;
   }
 
@@ -148,7 +150,7 @@ export class LogView {
         if (state === "writing" || state === "running") this.#atWork.set(call.toolCallId, nodes);
         return nodes;
       },
-      imageNode: (key, url) => kept(this.#images, key, () => messageImage(url, this.#store.images)),
+      imageNode: (key, url) => this.#imageNode(key, url),
       copyNode: ({ key, role }) => {
         const label = role === "user" ? "Copy message" : "Copy answer";
         return kept(this.#copies, key, () => copyButton(label, () => this.#answerText(key)));
@@ -181,6 +183,15 @@ export class LogView {
   nodesOf(first: number, last: number): HTMLElement[] {
     const keys = keysBetween(this.#sections, first, last).map((key) => `[data-key="${key}"]`);
     return keys.length === 0 ? [] : [...this.element.querySelectorAll<HTMLElement>(keys.join())];
+  }
+
+  /** Return the node of an image: the same one when what was sent comes back stored. */
+  #imageNode(key: number, url: string): HTMLElement {
+    const known = this.#images.get(key);
+    const isSame = known?.url === url || (isStored(url) && known?.url.startsWith("data:"));
+    const node = known && isSame ? known.node : messageImage(url, this.#store.images);
+    this.#images.set(key, { url, node });
+    return node;
   }
 
   #answerText(key: number): string {
@@ -254,43 +265,4 @@ function kept(nodes: Map<number, HTMLElement>, key: number, make: () => HTMLElem
   const node = nodes.get(key) ?? make();
   nodes.set(key, node);
   return node;
-}
-
-/** Return what of calls at work makes their cards: the rest only grows in these. */
-function shapeOf(working: WorkingTools): string {
-  if (working.size === 0) return "";
-  const parts = [...working.values()].map(({ toolCallId, input, output }) => [
-    ...[toolCallId, input !== "", output !== ""],
-  ]);
-  return JSON.stringify(parts);
-}
-
-function wasStopped({ key, last }: Section, stops: ReadonlySet<number>): boolean {
-  return [...stops].some((place) => place >= key && place <= last);
-}
-
-/** Return everything that a section's drawing depends on, compared part by part. */
-function identity(section: Section): unknown[] {
-  return section.entries.flatMap((entry): unknown[] => {
-    switch (entry.kind) {
-      case "text":
-      case "thinking":
-        return [entry.key, entry.text, entry.isStreaming];
-      case "tools":
-        // A call that is being written is made anew for each drawing: its id says which it is.
-        return entry.tools.flatMap((tool) => [
-          ...[tool.input === null ? tool.call : tool.call.toolCallId, tool.result, tool.state],
-          ...[tool.durationMs, tool.input, tool.output],
-        ]);
-      case "error":
-        return [entry.key, entry.message];
-      case "note":
-        return [entry.key, entry.text];
-      case "image":
-        return [entry.key, entry.url];
-      default:
-        entry satisfies never;
-        return [];
-    }
-  });
 }

@@ -53,7 +53,7 @@ describe("the queue above the composer", () => {
     await page.frame();
     expect(shown("waiting")).toEqual(["shorter, please"]);
     expect(labels()).toEqual([]);
-    expect(page.root.querySelector(".dnb-pending")).toBeNull();
+    expect(page.root.querySelector("[data-sending]")).toBeNull();
   });
 
   it("puts a text into the composer to be edited, and the cursor with it", async () => {

@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { RenderedChunk } from "../transcript/selectors";
 import { NO_TOOLS } from "../transcript/working";
 import type { Chunk, Role, SettledTool } from "../wire/types";
-import { type Entry, type LogSource, type Section, selectSections } from "./sections";
+import {
+  type Entry,
+  type LogSource,
+  type Section,
+  selectSections,
+  streamingEntry,
+} from "./sections";
 
 function chunk(role: Role, part: Chunk, seq: number | null, streaming = false): RenderedChunk {
   return { seq, role, chunk: part, provisional: seq === null, streaming };
@@ -162,5 +168,23 @@ describe("selectSections", () => {
     });
     const kinds = sections.map(({ entries }) => entries.map(({ kind }) => kind));
     expect(kinds).toEqual([["text", "image", "image"], ["text"]]);
+  });
+
+  it("puts a prompt that is being sent last, and takes it neither for steering nor for a turn", () => {
+    const sending = { ...say("user", "next"), sending: true as const };
+    const writing = { toolCallId: "2", toolName: "f", stepId: "s2", input: "{", output: "" };
+    const made = sections([say("user", "a"), call("1", "s1"), result("1", "r"), sending], {
+      isGenerating: true,
+      working: new Map([["2", writing]]),
+    });
+    expect(made.map(({ role, isSending }) => [role, isSending])).toEqual([
+      ["user", false],
+      ["assistant", false],
+      ["user", true],
+    ]);
+    expect(made[2]?.isSteering).toBe(false);
+    expect(made[1]?.entries.flatMap((entry) => tools(entry)).at(-1)?.state).toBe("writing");
+    const text = chunk("assistant", { type: "text", text: "so" }, null, true);
+    expect(streamingEntry(sections([text, sending]))).toMatchObject({ text: "so" });
   });
 });

@@ -43,6 +43,8 @@ export interface Section {
   /** The place of its last chunk. */
   readonly last: number;
   readonly isSteering: boolean;
+  /** Whether it is an own prompt that the conversation does not contain yet. */
+  readonly isSending: boolean;
   readonly entries: readonly Entry[];
 }
 
@@ -61,10 +63,10 @@ const ABORTED = /^(Aborted$|interrupted: )/;
 /** Return the sections of a log. */
 export function selectSections(source: LogSource): Section[] {
   const sections: (Section & { last: number })[] = [];
-  const chunks = [...source.chunks, ...written(source)];
+  const chunks = inOrder(source);
   const results = pairResults(chunks);
   const paired = new Set(results.values());
-  const lastUser = chunks.map(({ role }) => role).lastIndexOf("user");
+  const lastUser = chunks.map(({ role, sending }) => role === "user" && !sending).lastIndexOf(true);
   let entries: Entry[] = [];
   let previous: RenderedChunk | undefined;
   for (const [index, rendered, key] of withKeys(chunks)) {
@@ -82,8 +84,10 @@ export function selectSections(source: LogSource): Section[] {
     const isOwn = role === "user" && !(chunk.type === "image" && previous?.role === "user");
     if (sections.at(-1)?.role !== role || isOwn) {
       entries = [];
-      const isSteering = role === "user" && previous !== undefined && isToolBoundary(previous);
-      sections.push({ role, key, last: key, isSteering, entries });
+      const isSending = rendered.sending === true;
+      const isSaid = role === "user" && !isSending;
+      const isSteering = isSaid && previous !== undefined && isToolBoundary(previous);
+      sections.push({ role, key, last: key, isSteering, isSending, entries });
     } else if (section) section.last = key;
     previous = rendered;
     if (chunk.type === "tool-call") {
@@ -113,6 +117,21 @@ export function keysBetween(
   const within = spans.filter(({ key, end }) => key <= last && end >= first);
   const shown = within.length > 0 ? within : spans.filter(({ key }) => key <= first).slice(-1);
   return shown.map(({ key }) => key);
+}
+
+/** Return all chunks: calls that are being written come before what is being sent. */
+function inOrder(source: LogSource): RenderedChunk[] {
+  const calls = written(source);
+  if (calls.length === 0) return [...source.chunks];
+  const said = source.chunks.filter(({ sending }) => !sending);
+  return [...said, ...calls, ...source.chunks.slice(said.length)];
+}
+
+/** Return the text or thinking that streams, if one does. */
+export function streamingEntry(sections: readonly Section[]): Entry | undefined {
+  let place = sections.length - 1;
+  while (sections[place]?.isSending) place -= 1;
+  return sections[place]?.entries.at(-1);
 }
 
 /** Return the calls that are still being written as the chunks that they will be. */
