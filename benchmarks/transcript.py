@@ -1,7 +1,8 @@
 """What folding, syncing and selecting cost, per operation, at growing sizes, in both languages.
 
 Run it as ``python benchmarks/transcript.py``. A plain list append and a plain string append
-are measured in the same run. ``--sizes 1000 10000`` measures less.
+are measured in the same run. `sync_history` takes one new chunk as a reader of our own log;
+"compared" is the same as a client of a foreign backend. ``--sizes 1000 10000`` measures less.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from typing import Any
 
 from measuring import say_machine, table, verdict
 
-from dispatch_nb.transcript.history import apply_history
 from dispatch_nb.transcript.live import fold_live, initial_live
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_messages
-from dispatch_nb.transcript.state import initial_state
+from dispatch_nb.transcript.state import TranscriptState, initial_state
+from dispatch_nb.transcript.sync import sync_history, told_state
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire import extensions as x
-from dispatch_nb.wire.conversation import Role, StoredChunk, TextChunk
+from dispatch_nb.wire.conversation import Role, StoredChunk, TextChunk, ToolCallChunk
 from dispatch_nb.wire.parse import parse_agent_event
 
 JS = Path(__file__).resolve().parent.parent / "js"
@@ -45,7 +46,8 @@ COLUMNS = {
     "fold": "text delta",
     "parsed": "delta from JSON",
     "tool": "call+result+commit",
-    "tail": "sync of a tail",
+    "tail": "sync_history",
+    "compared": "compared",
     "select": "delta + messages",
 }
 Figures = dict[str, tuple[float, float]]
@@ -95,16 +97,35 @@ def tool_events(index: int) -> list[x.LiveEvent]:
     ]
 
 
+def foreign(size: int, count: int) -> tuple[TranscriptState, list[list[StoredChunk]]]:
+    """Return a client of a foreign backend after `count` calls, and their rows one by one."""
+    state = sync_history(initial_state(), map(stored, range(1, size + 1)))
+    prompt = e.UserMessageEvent(**IDS, text="go")
+    state = sync_history(
+        fold_event(state, prompt),
+        [StoredChunk(seq=size + 1, role="user", chunk=TextChunk(text="go"))],
+    )
+    answers = []
+    for index in range(count):
+        call: dict[str, Any] = {"tool_call_id": f"c{index}", "tool_name": "f", "step_id": "s"}
+        state = fold_event(state, e.ToolCallEvent(**IDS, **call, input={}))
+        chunk = ToolCallChunk(**call, input={})
+        answers.append([StoredChunk(seq=size + 2 + index, role="assistant", chunk=chunk)])
+    return state, answers
+
+
 def python_figures(size: int) -> Figures:
     """Measure everything at one size; fails if a figure did not do its work."""
     deltas = [parse_agent_event(LINE) for _ in range(SLICE)]
     plain: list[object] = []
-    state = parsed = initial_state()
+    state = initial_live()
+    parsed = initial_state()
     live = initial_live()
     tools = [
         tool_events(index) for index in range(min(max(size // 4 // SLICE, 1) * SLICE, MOST_CALLS))
     ]
-    history = shown = apply_history(initial_state(), map(stored, range(1, size + 1)))
+    history = shown = sync_history(told_state(), map(stored, range(1, size + 1)))
+    compared, answers = foreign(size, 3 * SLICE)
     tail = [[stored(size + index + 1)] for index in range(3 * SLICE)]
     messages = 0
     # What was built above is no work of the collector while something is measured.
@@ -113,7 +134,7 @@ def python_figures(size: int) -> Figures:
 
     def fold(index: int) -> None:
         nonlocal state
-        state = fold_event(state, deltas[index % SLICE])
+        state = fold_live(state, deltas[index % SLICE])
 
     def fold_parsed(index: int) -> None:
         nonlocal parsed
@@ -126,7 +147,11 @@ def python_figures(size: int) -> Figures:
 
     def sync(index: int) -> None:
         nonlocal history
-        history = apply_history(history, tail[index])
+        history = sync_history(history, tail[index])
+
+    def compare(index: int) -> None:
+        nonlocal compared
+        compared = sync_history(compared, answers[index])
 
     def select(index: int) -> None:
         nonlocal shown, messages
@@ -140,12 +165,15 @@ def python_figures(size: int) -> Figures:
         "parsed": measure(min(size, 100_000), fold_parsed),
         "tool": measure(len(tools), fold_tools),
         "tail": measure(len(tail), sync),
+        "compared": measure(len(answers), compare),
         "select": measure(len(tail), select),
     }
-    assert state.accumulating is not None
-    assert state.accumulating.text == "word " * size
+    assert state.transcript.accumulating is not None
+    assert state.transcript.accumulating.text == "word " * size
     assert len(plain) == size
     assert len(history.committed) == size + len(tail)
+    assert len(compared.committed) == size + 1 + len(answers)
+    assert not compared.provisional
     assert messages == size * len(tail)
     return figures
 

@@ -22,6 +22,7 @@ from dispatch_nb.transcript.log import Log
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks, select_messages
 from dispatch_nb.transcript.state import TranscriptState
+from dispatch_nb.transcript.sync import sync_history, told_state
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire import extensions as x
@@ -175,8 +176,18 @@ def after_tail(select: Callable[[TranscriptState], Any], chunks: int) -> Callabl
     return changing(select, long_conversation(chunks), longer)
 
 
+def after_tail_of_our_own_log(
+    select: Callable[[TranscriptState], Any], chunks: int
+) -> Callable[[], object]:
+    def longer(state: TranscriptState) -> TranscriptState:
+        return sync_history(state, [stored(state.committed[-1].seq + 1)])
+
+    told = sync_history(told_state(), long_conversation(chunks).committed)
+    return changing(select, told, longer)
+
+
 @pytest.mark.parametrize("select", [select_messages, select_chunks])
-@pytest.mark.parametrize("change", [after_delta, after_tail])
+@pytest.mark.parametrize("change", [after_delta, after_tail, after_tail_of_our_own_log])
 def test_selecting_after_a_change_does_not_depend_on_the_length(select, change):
     (short, long) = (100, 10_000 * TENFOLD)
     works = [change(select, chunks) for chunks in (short, long)]

@@ -30,6 +30,7 @@ __all__ = [
 
 
 _E = TypeVar("_E")
+_tuple = tuple.__new__
 
 
 class LiveState(NamedTuple):
@@ -61,6 +62,10 @@ def live_from_history(chunks: Iterable[StoredChunk]) -> LiveState:
 def fold_live(live: LiveState, event: LiveEvent) -> LiveState:
     """Return the state after `event`; the very same object if it changes nothing."""
     transcript, extensions = live
+    kind = event.type
+    if kind == "text-delta" or kind == "reasoning-delta":
+        # Most events are one of these, and it always changes something.
+        return _tuple(LiveState, (fold_event(transcript, event), extensions))
     match event.type:
         case "nb.chunks-committed":
             transcript = commit_told(transcript, event)

@@ -65,12 +65,12 @@ def fold_event(state: TranscriptState, event: LiveEvent) -> TranscriptState:
     A state that got its stored chunks from `sync_history` does not show again what an event
     brings and a history read brought before.
     """
+    fold = _folds.get(type(event))
     sync = state.sync
-    if sync is None:
-        return _fold(state, event)
+    if sync is None or (type(sync) is Told and not sync.ahead and fold is not _append_user_text):
+        # Most events come this way: every look at something counts.
+        return state if fold is None else fold(state, event)
     if isinstance(sync, Told):
-        if not sync.ahead and event.type != "user-message":
-            return _fold(state, event)
         return fold_told(state, sync, event, _fold)
     return fold_tracked(state, sync, event, _fold)
 

@@ -5,11 +5,11 @@
  * best over slices of 1,000 operations.
  */
 
-import { applyHistory } from "../transcript/history";
 import { foldLive, initialLive } from "../transcript/live";
 import { foldEvent } from "../transcript/reducer";
 import { selectMessages } from "../transcript/selectors";
 import { initialState, type TranscriptState } from "../transcript/state";
+import { syncHistory, toldState } from "../transcript/sync";
 import { parseAgentEvent } from "../wire/parse";
 import type { LiveEvent, StoredChunk } from "../wire/types";
 
@@ -42,6 +42,30 @@ function toolEvents(index: number): LiveEvent[] {
   ];
 }
 
+function storedUpTo(size: number): StoredChunk[] {
+  return Array.from({ length: size }, (_, index) => stored(index + 1));
+}
+
+/** Return a client of a foreign backend in a turn of `count` calls, and their rows one by one. */
+function foreign(size: number, count: number): [TranscriptState, StoredChunk[][]] {
+  let state = syncHistory(initialState(), storedUpTo(size));
+  state = foldEvent(state, { type: "user-message", ...ids, text: "go" });
+  const prompt = { seq: size + 1, role: "user", chunk: { type: "text", text: "go" } } as const;
+  state = syncHistory(state, [prompt]);
+  const answers: StoredChunk[][] = [];
+  for (let index = 0; index < count; index += 1) {
+    const call = {
+      type: "tool-call",
+      toolCallId: `c${index}`,
+      toolName: "f",
+      stepId: "s",
+    } as const;
+    state = foldEvent(state, { ...call, ...ids, input: {} });
+    answers.push([{ seq: size + 2 + index, role: "assistant", chunk: { ...call, input: {} } }]);
+  }
+  return [state, answers];
+}
+
 function callsFor(size: number): number {
   return Math.min(Math.max(Math.floor(size / 4 / SLICE), 1) * SLICE, MOST_CALLS);
 }
@@ -50,14 +74,12 @@ function row(size: number): Record<string, [number, number]> {
   const delta = parseAgentEvent(line);
   const list: unknown[] = [];
   let text = "";
-  let state = initialState();
+  let state = initialLive();
   let parsed = initialState();
   let live = initialLive();
   const tools = Array.from({ length: callsFor(size) }, (_, index) => toolEvents(index));
-  let history: TranscriptState = applyHistory(
-    initialState(),
-    Array.from({ length: size }, (_, index) => stored(index + 1)),
-  );
+  let history = syncHistory(toldState(), storedUpTo(size));
+  let [compared, answers] = foreign(size, SLICE * 3);
   let shown = history;
   let messages = 0;
   const figures = {
@@ -66,7 +88,7 @@ function row(size: number): Record<string, [number, number]> {
       text += "word ";
     }),
     fold: measure(size, () => {
-      state = foldEvent(state, delta);
+      state = foldLive(state, delta);
     }),
     parsed: measure(Math.min(size, 100_000), () => {
       parsed = foldEvent(parsed, parseAgentEvent(line));
@@ -75,7 +97,10 @@ function row(size: number): Record<string, [number, number]> {
       for (const event of tools[index] ?? []) live = foldLive(live, event);
     }),
     tail: measure(SLICE * 3, (index) => {
-      history = applyHistory(history, [stored(size + index + 1)]);
+      history = syncHistory(history, [stored(size + index + 1)]);
+    }),
+    compared: measure(SLICE * 3, (index) => {
+      compared = syncHistory(compared, answers[index] ?? []);
     }),
     select: measure(SLICE * 3, () => {
       shown = foldEvent(shown, delta);
@@ -85,9 +110,11 @@ function row(size: number): Record<string, [number, number]> {
   const isWhole =
     list.length === size &&
     text.length === 5 * size &&
-    state.accumulating?.text.length === text.length &&
+    state.transcript.accumulating?.text.length === text.length &&
     live.transcript.committed.length === 2 * tools.length &&
     history.committed.length === size + SLICE * 3 &&
+    compared.committed.length === size + 1 + SLICE * 3 &&
+    compared.provisional.length === 0 &&
     messages === SLICE * 3 * size;
   if (!isWhole) throw new Error(`A figure for ${size} did not do its work.`);
   return figures;

@@ -9,6 +9,8 @@ import { Log } from "./log";
 import { foldEvent } from "./reducer";
 import { selectChunks, selectMessages } from "./selectors";
 import type { TranscriptState } from "./state";
+import { syncHistory } from "./sync";
+import { newTold } from "./told";
 
 const tenfold = process.env.DISPATCH_NB_PROOF === "full" ? 10 : 1;
 const ids = { conversationId: "c", turnId: "t" };
@@ -121,6 +123,13 @@ describe.each([
 ] as const)("%s", (_, select) => {
   const changes: [string, (state: TranscriptState) => TranscriptState][] = [
     ["a delta", (state) => foldEvent(state, delta)],
+    [
+      "a tail of our own log",
+      (state) => {
+        const told = { ...state, sync: newTold({ upto: state.committed.at(-1)?.seq ?? 0 }) };
+        return syncHistory(told, [stored((state.committed.at(-1)?.seq ?? 0) + 1)]);
+      },
+    ],
     ["a tail", (state) => applyHistory(state, [stored((state.committed.at(-1)?.seq ?? 0) + 1)])],
   ];
 

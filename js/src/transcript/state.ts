@@ -66,6 +66,24 @@ export function flushed({ provisional, accumulating }: TranscriptState): Log<Pro
   return provisional.append({ role: "assistant", chunk, turnId: accumulating.turnId });
 }
 
+/** Return the state with another memory of what is stored, and else the same. */
+export function withSync(state: TranscriptState, sync: Told): TranscriptState {
+  // As below, without spreading.
+  return {
+    committed: state.committed,
+    provisional: state.provisional,
+    accumulating: state.accumulating,
+    currentTurnId: state.currentTurnId,
+    latestUsage: state.latestUsage,
+    sealedTurnId: state.sealedTurnId,
+    generating: state.generating,
+    providerRetry: state.providerRetry,
+    hiddenBeforeSeq: state.hiddenBeforeSeq,
+    hiddenThinkingCount: state.hiddenThinkingCount,
+    sync,
+  };
+}
+
 /** Return the state with other chunks, and else the same. */
 export function withChunks(
   state: TranscriptState,

@@ -17,7 +17,7 @@ import type {
 import { commitChunks } from "./commit";
 import { mergeLoaded } from "./history";
 import { Log } from "./log";
-import type { TranscriptState } from "./state";
+import { type TranscriptState, withSync } from "./state";
 import type { Echo, SyncState } from "./sync-state";
 
 /** How many newest prompts' ids are remembered for views that missed their events. */
@@ -99,20 +99,21 @@ export function commitTold(state: TranscriptState, event: ChunksCommittedEvent):
   const gone = Math.min(told.hidden, count);
   const isOver = told.growing !== null && gone < count;
   const known = gone + (isOver ? 1 : 0);
-  const rest = { ...event, firstSeq: firstSeq + known, count: count - known };
+  const rest = known === 0 ? event : { ...event, firstSeq: firstSeq + known, count: count - known };
   const after = known < count ? commitChunks(state, rest) : state;
   if (after === state && known === 0) return state;
   const upto = Math.max(told.upto ?? 0, firstSeq + count - 1);
-  return {
-    ...after,
-    sync: {
-      ...told,
-      upto,
-      ahead: told.ahead > upto ? told.ahead : 0,
-      hidden: told.hidden - gone,
-      growing: isOver ? null : told.growing,
-    },
-  };
+  return withSync(after, {
+    kind: "told",
+    upto,
+    ahead: told.ahead > upto ? told.ahead : 0,
+    hidden: told.hidden - gone,
+    growing: isOver ? null : told.growing,
+    turn: told.turn,
+    sent: told.sent,
+    claimed: told.claimed,
+    echoes: told.echoes,
+  });
 }
 
 /**
