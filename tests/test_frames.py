@@ -272,6 +272,18 @@ def test_seq_is_gap_free_whenever_it_is_read_while_another_thread_writes(store: 
     assert len(frames.chunks_frame(store, "c1")) == 60
 
 
+def test_long_text_is_cut_where_a_frame_is_shown_and_nowhere_else(tape: Recorder) -> None:
+    long = "word " * 40_000
+    tape.begin("t9", "Hello")
+    tape.commit("t9", "s9", message("assistant", TextChunk(text=long)))
+    for name, column in (("chunks", "text"), ("messages", "content"), ("turns", "output_text")):
+        frame = frames.read_frame(tape.store, name, frames.Filters())
+        shown: Any = frame
+        assert len(shown._repr_html_()) < 10_000
+        assert len(repr(frame)) < 10_000
+        assert long in frame[column].tolist()
+
+
 def test_the_page_about_frames_is_current() -> None:
     page = Path(__file__).parents[1] / "docs" / "frames.md"
     assert page.read_text(encoding="utf-8") == render(), (

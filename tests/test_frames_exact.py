@@ -25,6 +25,7 @@ from dispatch_nb.engine.retry import BackoffRetry
 from dispatch_nb.framed import Part
 from dispatch_nb.providers import (
     AnthropicProvider,
+    OllamaProvider,
     OpenAIProvider,
     OpenAIResponsesProvider,
 )
@@ -172,6 +173,7 @@ PROVIDERS: dict[str, Any] = {
     "openai-chat": OpenAIProvider,
     "openai-responses": OpenAIResponsesProvider,
     "anthropic-messages": AnthropicProvider,
+    "ollama-chat": OllamaProvider,
 }
 RECORDINGS = [
     pytest.param(wire, *param.values, marks=param.marks, id=f"{wire}-{param.id}")
