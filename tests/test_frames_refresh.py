@@ -1,45 +1,23 @@
-"""A frame that is read again is what a frame read from nothing is, at the cost of what is new."""
+"""A frame that is read again is what a frame read from nothing is, whatever happened between."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import dispatch_nb as dn
-from dispatch_nb.framed import Part
-from dispatch_nb.frames import FRAMES, Filters, cache, read_frame
+from dispatch_nb.frames import news
 from dispatch_nb.store import Store
+from tests.frames_parts import Recorder, play_open_turn, play_tool_turn
+from tests.refresh_checks import FULL, NAMES, assert_same, tour
 from tests.refresh_parts import ACTIONS, Writer
-
-FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
-NAMES = [spec.name for spec in FRAMES]
-
-
-class Source(dn.Frames):
-    """Rows as a chat's, a store's or several stores' are."""
-
-    def __init__(self, *parts: Part) -> None:
-        self._parts = list(parts)
-
-
-def from_nothing(store: Store, name: str, conversation_id: str | None = None) -> pd.DataFrame:
-    """Return a frame of which nothing was known before."""
-    known = cache._stores.pop(store, None)
-    try:
-        return read_frame(store, name, Filters(), conversation_id=conversation_id)
-    finally:
-        cache._stores.pop(store, None)
-        if known is not None:
-            cache._stores[store] = known
 
 
 class Other:
@@ -77,13 +55,6 @@ READS = st.tuples(st.just("read"), st.sampled_from([*NAMES, "all"]), st.none() |
 PLAYS = st.lists(WRITES | WRITES | READS, min_size=4, max_size=40 if not FULL else 120)
 
 
-def assert_same(store: Store, name: str, conversation_id: str | None) -> None:
-    again = read_frame(store, name, Filters(), conversation_id=conversation_id)
-    fresh = from_nothing(store, name, conversation_id)
-    pd.testing.assert_frame_equal(again, fresh, check_exact=True, obj=f"{name} {conversation_id}")
-    assert again.attrs == fresh.attrs
-
-
 def play(plays: list[Any], other: Any = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "played.db"
@@ -110,13 +81,80 @@ def play(plays: list[Any], other: Any = None) -> None:
                 beside.close()
 
 
-@settings(max_examples=400 if FULL else 25)
+@settings(max_examples=400 if FULL else 10)
 @given(PLAYS)
 def test_a_refreshed_frame_is_one_read_from_nothing_whatever_happens(plays: list[Any]) -> None:
     play(plays)
 
 
-@settings(max_examples=30 if FULL else 3)
+@settings(max_examples=30 if FULL else 2)
 @given(PLAYS)
 def test_what_another_process_wrote_is_seen_as_exactly(plays: list[Any]) -> None:
     play(plays, Other)
+
+
+def test_every_kind_of_change_is_seen_in_every_frame(tmp_path: Path) -> None:
+    tour(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "name"),
+    [
+        *((f"note_changed_{name}", name) for name in NAMES[:3]),
+        *(("note_changed_chunks", name) for name in ("chunks", "messages", "tool_calls", "turns")),
+        *(("note_changed_steps", name) for name in ("conversations", "turns", "usage")),
+        *(("note_changed_tool_calls", "tool_calls"), ("note_moved_steps", "turns")),
+    ],
+)
+def test_a_change_that_no_trigger_notes_is_found_by_these_tests(
+    tmp_path: Path, trigger: str, name: str
+) -> None:
+    with pytest.raises(AssertionError):
+        tour(tmp_path, f"DROP TRIGGER {trigger}", [name])
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "name"),
+    [
+        *(("turns", name) for name in ("turns", "conversations")),
+        *(("steps", name) for name in ("steps", "turns", "usage", "latency", "conversations")),
+        *(("chunks", name) for name in ("turns", "tool_calls")),
+        *(("tool_calls", name) for name in ("tool_calls", "turns")),
+        *(("events", name) for name in ("deltas", "conversations")),
+        ("numbers", "deltas"),
+    ],
+)
+def test_news_that_is_forgotten_is_found_by_these_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten: str, name: str
+) -> None:
+    real = news.News.of
+    if forgotten == "events":
+        monkeypatch.setattr(news.News, "events", [])
+    elif forgotten == "numbers":
+        # As if the rowids of events were never given again.
+        monkeypatch.setattr(news.News, "_is_still_there", lambda self, event: True)
+    else:
+        monkeypatch.setattr(
+            news.News,
+            "of",
+            lambda self, table, column: set() if table == forgotten else real(self, table, column),
+        )
+    with pytest.raises(AssertionError):
+        tour(tmp_path, names=[name])
+
+
+def test_a_chat_is_the_same_from_what_is_kept_after_every_event_of_a_turn(tmp_path: Path) -> None:
+    class Watched(Recorder):
+        def _fold(self, event: Any) -> None:
+            super()._fold(event)
+            # A state that lags behind the store is shown as it is.
+            early = self.states[max(0, len(self.states) - 4)]
+            for name in NAMES:
+                assert_same(self.store, name, "c1", self.live)
+                if len(self.states) % 8 == 0:
+                    assert_same(self.store, name, "c1", early)
+
+    with Store(tmp_path / "live.db") as store:
+        tape = Watched(store)
+        play_tool_turn(tape)
+        play_open_turn(tape)

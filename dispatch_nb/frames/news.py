@@ -121,14 +121,10 @@ class News:
         """
         before, now = self.before, self.now
         found: set[tuple[str, str | None, bool]] = set()
-        first = 0
-        if before.event is not None:
-            there = self.connection.execute(_EVENT, {"row": before.event[0]}).one_or_none()
-            # Rowids are given again only if the last row is gone.
-            if there is not None and tuple(there) == before.event:
-                first = before.event[0]
+        kept = before.event if before.event and self._is_still_there(before.event) else None
+        first = 0 if kept is None else kept[0]
         mine = "" if self.conversation_id is None else "AND +conversation_id = :id"
-        if now.event is not None and now.event != (before.event if first else None):
+        if now.event is not None and now.event != kept:
             rows = self.connection.execute(
                 text(
                     f"SELECT conversation_id, turn_id, MAX(type IN ({_DELTAS})) "
@@ -148,6 +144,11 @@ class News:
             )
             found |= {(row[0], row[1], True) for row in rows}
         return sorted(found, key=str)
+
+    def _is_still_there(self, event: tuple[int, str, int]) -> bool:
+        """Return whether the last event is; only if it is not, rowids are given again."""
+        there = self.connection.execute(_EVENT, {"row": event[0]}).one_or_none()
+        return there is not None and tuple(there) == event
 
     def _changed(self, table: str) -> str:
         return f"SELECT \"row\" FROM row_changes WHERE n > :change AND table_name = '{table}'"
