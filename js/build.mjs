@@ -2,7 +2,7 @@
 // the typesetter of formulas, which a page asks for when it meets one, the list of a store, and
 // the figures of usage.
 // `node build.mjs --watch` rebuilds on every edit (development only: not minified).
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -13,14 +13,14 @@ const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "dispatch_nb", "static");
 const watch = process.argv.includes("--watch");
 
-/** The bundle carries those definitions of the wire only that its parsers lead to. */
-const leanSchema = {
+/** A bundle carries those definitions of the wire only that its parsers lead to. */
+const leanSchema = (inputs) => ({
   name: "lean-schema",
   setup(build) {
     build.onLoad({ filter: /wire[\\/]schema\.json$/ }, async ({ path }) => {
       const schema = JSON.parse(await readFile(path, "utf8"));
       const parsers = await readFile(join(here, "src/wire/parse.ts"), "utf8");
-      const used = await usedParsers();
+      const used = await usedParsers(inputs);
       const names = [...parsers.matchAll(/const (\w+) = parserOf<\w+>\(\s*"(\w+)"/g)];
       const waiting = names.filter(([, parser]) => used.has(parser)).map(([, , name]) => name);
       const kept = {};
@@ -33,18 +33,39 @@ const leanSchema = {
       return { contents: JSON.stringify({ $defs: kept }), loader: "json" };
     });
   },
+});
+
+/** Typography by rules is off: what would do it stays out. */
+const noTypography = {
+  name: "no-typography",
+  setup(build) {
+    build.onLoad(
+      { filter: /markdown-it[\\/]lib[\\/]rules_core[\\/](smartquotes|replacements)\.mjs$/ },
+      () => ({
+        contents: "export default function () {}",
+      }),
+    );
+  },
 };
 
-/** Return the names of the parsers that anything but tests and the wire itself imports. */
-async function usedParsers() {
+/** Return the names of the parsers that sources of a bundle import. */
+async function usedParsers(inputs) {
   const used = new Set();
-  for (const name of await readdir(join(here, "src"), { recursive: true })) {
-    if (!/\.ts$/.test(name) || /\.test\.ts$|^(wire|testing)[\\/]/.test(name)) continue;
-    const source = await readFile(join(here, "src", name), "utf8");
+  for (const name of inputs) {
+    if (!/^src[\\/](?!wire[\\/]).*\.ts$/.test(name)) continue;
+    const source = await readFile(join(here, name), "utf8");
     const imports = /import \{([^}]*)\} from "[./]*wire\/parse"/.exec(source)?.[1] ?? "";
     for (const [parser] of imports.matchAll(/\w+/g)) used.add(parser);
   }
   return used;
+}
+
+/** Bundle one module: once to see what is in it, and then with no more than that needs. */
+async function bundle([name, source]) {
+  const own = { ...options, entryPoints: { [name]: source } };
+  const { metafile } = await esbuild.build({ ...own, write: false });
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+  return esbuild.build({ ...own, plugins: [...options.plugins, leanSchema(inputs)] });
 }
 
 const options = {
@@ -68,7 +89,7 @@ const options = {
     "linkify-it": "./src/lean/linkify-it.ts",
     "uc.micro": "./src/lean/uc-micro.ts",
   },
-  plugins: [leanSchema],
+  plugins: [noTypography],
   minify: !watch,
   sourcemap: watch ? "inline" : false,
   metafile: true,
@@ -83,7 +104,8 @@ if (watch) {
 } else {
   let built;
   try {
-    built = await Promise.all([esbuild.build(options), esbuild.build(styles)]);
+    const modules = Object.entries(options.entryPoints).map(bundle);
+    built = await Promise.all([...modules, esbuild.build(styles)]);
   } catch {
     // esbuild has already printed each error with its place.
     process.exit(1);

@@ -44,10 +44,11 @@ class StoreView(anywidget.AnyWidget):
     revision = traitlets.Int(0, read_only=True).tag(sync=True)
 
     def __init__(self, store: Store) -> None:
+        # Before the page is told of the widget: its view reads the place once.
+        self.set_trait("location", store.location)
         super().__init__()
         self._store = store
         self._chats: dict[str, Chat] = {}
-        self.set_trait("location", store.location)
         self.on_msg(self._on_message)
 
     def __repr__(self) -> str:

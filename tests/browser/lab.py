@@ -165,6 +165,15 @@ class Notebook:
         os.kill(process_id, signal.SIGKILL)
         self.page.wait_for_function("() => window.kernelDied")
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel, as the notebook's menu does."""
+        self.page.evaluate(_RESTART)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the kernel can be asked."""
+        self.page.evaluate(_READY)
+
     def save(self) -> None:
         """Save the notebook and return when nothing of it is unsaved."""
         self.page.evaluate(_SAVE)
@@ -193,6 +202,7 @@ _CELL_OUTPUT = f"""index => {{
   }}
   return texts.join('');
 }}"""
+_RESTART = f"async () => {{ {_PANEL} await panel.sessionContext.session.kernel.restart(); }}"
 _SAVE = f"async () => {{ {_PANEL} await panel.context.save(); }}"
 _CLEAN = f"() => {{ {_PANEL} return !panel.context.model.dirty; }}"
 _WATCH_DEATH = f"""() => {{
@@ -228,7 +238,8 @@ def open_notebook(
     init_script: str | None = None,
 ) -> Iterator[Notebook]:
     """Open a notebook in a page of its own; ends its kernel afterwards."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     if init_script is not None:
         page.add_init_script(init_script)
@@ -243,7 +254,7 @@ def open_notebook(
             )
         yield Notebook(page, lab.base)
     finally:
-        page.close()
+        context.close()
         _end_sessions(lab.base)
 
 

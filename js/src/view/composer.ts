@@ -84,6 +84,10 @@ export class Composer {
       const kind = state.refused.isTrouble ? "dnb-word dnb-refused" : "dnb-word";
       return html`<div class=${kind}>${state.refused.reason}</div>`;
     }
+    if (state.connection === "lost") {
+      return html`<div class="dnb-word dnb-word-lost">
+        <span .innerHTML=${icons.alert}></span><span>${connectionWord(state)}</span></div>`;
+    }
     const word = connectionWord(state) ?? state.notice ?? state.kernelNotice;
     return word === "" ? nothing : html`<div class="dnb-word">${word}</div>`;
   }

@@ -9,7 +9,9 @@ export function factsPanel(facts: AnswerFacts | null | undefined): TemplateResul
   if (facts === null)
     return html`<div class="dnb-facts">The store knows nothing more of this.</div>`;
   return html`<dl class="dnb-facts">${rows(facts).map(([name, value]) =>
-    value === null ? nothing : html`<div class="dnb-fact"><dt>${name}</dt><dd>${value}</dd></div>`,
+    value === null
+      ? nothing
+      : html`<div class="dnb-fact"><dt>${name}</dt><dd title=${value}>${value}</dd></div>`,
   )}</dl>`;
 }
 
@@ -21,9 +23,9 @@ function rows(facts: AnswerFacts): [name: string, value: string | null][] {
     ["Model", facts.model ?? null],
     ["Requests", facts.steps > 1 ? plural(facts.steps, "step") : null],
     ["Tokens in", usage ? atLeast + count(usage.inputTokens) : null],
-    ["of them cached", usage?.cacheReadTokens ? count(usage.cacheReadTokens) : null],
+    ["Cached", usage?.cacheReadTokens ? count(usage.cacheReadTokens) : null],
     ["Tokens out", usage ? atLeast + count(usage.outputTokens) : null],
-    ["of them thinking", reasoningTokens ? count(reasoningTokens) : null],
+    ["Thinking", reasoningTokens ? count(reasoningTokens) : null],
     ["Cost", costUsd === undefined ? null : atLeast + money(costUsd)],
     ["First token after", ttftMs === undefined ? null : duration(ttftMs)],
     ["Generated in", generatedMs === undefined ? null : duration(generatedMs)],
@@ -34,8 +36,12 @@ function rows(facts: AnswerFacts): [name: string, value: string | null][] {
   ];
 }
 
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const BOTH = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+/** Return a time; of another day with its date. */
 function moment(milliseconds: number): string {
-  return MOMENT.format(new Date(milliseconds));
+  const then = new Date(milliseconds);
+  return (DAY.format(then) === DAY.format(new Date()) ? TIME : BOTH).format(then);
 }

@@ -7,6 +7,7 @@ const NEAR_PX = 32;
 export class FollowEnd {
   #isFollowing = true;
   #lastTop = 0;
+  #isShown = true;
   readonly #scroller: HTMLElement;
   readonly #onChange: () => void;
   readonly #observer: ResizeObserver | null;
@@ -17,7 +18,7 @@ export class FollowEnd {
     scroller.addEventListener("scroll", this.#scrolled, { passive: true });
     // Heights change without any message too: a fold, a narrower window, a loaded image.
     this.#observer =
-      typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.settle());
+      typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.#resized());
     this.#observer?.observe(content);
     this.#observer?.observe(scroller);
   }
@@ -49,7 +50,16 @@ export class FollowEnd {
     this.#scroller.removeEventListener("scroll", this.#scrolled);
   }
 
+  #resized(): void {
+    const wasShown = this.#isShown;
+    this.#isShown = this.#scroller.clientHeight > 0;
+    // What was taken off the page and put back has forgotten where it was scrolled to.
+    if (!wasShown && this.#isShown && !this.#isFollowing) this.#scroller.scrollTop = this.#lastTop;
+    this.settle();
+  }
+
   readonly #scrolled = (): void => {
+    if (!this.#isShown) return;
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     // Growth alone leaves the end behind too: only a move upwards is the reader's wish.
     if (scrollHeight - scrollTop - clientHeight <= NEAR_PX) this.#change(true);

@@ -3,7 +3,6 @@ import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import cpp from "highlight.js/lib/languages/cpp";
 import diff from "highlight.js/lib/languages/diff";
-import javascript from "highlight.js/lib/languages/javascript";
 import json from "highlight.js/lib/languages/json";
 import julia from "highlight.js/lib/languages/julia";
 import markdown from "highlight.js/lib/languages/markdown";
@@ -18,7 +17,6 @@ const languages = {
   bash,
   cpp,
   diff,
-  javascript,
   json,
   julia,
   markdown,
@@ -30,6 +28,8 @@ const languages = {
   yaml,
 };
 for (const [name, language] of Object.entries(languages)) hljs.registerLanguage(name, language);
+// Its grammar holds that of JavaScript, once more: 6 kB.
+hljs.registerAliases(["javascript", "js", "jsx", "mjs", "cjs"], { languageName: "typescript" });
 
 /** A piece of a line and the class of its colour; null is plain. */
 export interface Run {
