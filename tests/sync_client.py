@@ -161,6 +161,7 @@ class Client(Truth):
         for other in self.sent:
             met_another = sent.met_another and other.text == sent.text
             other.met_another = other.met_another or met_another
+            other.may_be_claimed |= met_another
         return None
 
     def _receive_event(self, emission: Emission) -> None:
@@ -188,6 +189,7 @@ class Client(Truth):
             for sent in self.sent:
                 if sent.text == event.text:
                     sent.met_another = replaced.met_another = True
+                    sent.may_be_claimed = True
         self._do("fold", event)
         if event.type == "turn-sealed":
             self.sealed.add(event.turn_id)

@@ -33,12 +33,16 @@ class Seen:
 
 @dataclass
 class Sent:
-    """A prompt of this client that no turn has claimed and nobody refused."""
+    """A prompt of this client that came back in no turn and that nobody refused.
+
+    A turn of somebody else's equal text may have taken it, if it `may_be_claimed`.
+    """
 
     text: str
     turn_id: str | None = None
     after: int = 0
     met_another: bool = False
+    may_be_claimed: bool = False
 
 
 @dataclass(kw_only=True)
@@ -135,10 +139,13 @@ class Truth:
             said = self._said_by(seen)
             # A turn that is not taken for what was read is shown behind it.
             stored_first = sorted(said, key=lambda chunk: chunk[0] is None)
-            if not is_within(said, shown) and not is_within(stored_first, shown):
+            is_there = is_within(said, shown) or (
+                self._may_begin_elsewhere(seen) and is_within(stored_first, shown)
+            )
+            if not is_there:
                 return f"a chunk of {seen.turn_id}"
         # The prompt that claimed an own one of its text may stand on a page above.
-        open_prompts = [s for s in self.sent if not (s.met_another and self.is_windowed)]
+        open_prompts = [s for s in self.sent if not (s.may_be_claimed and self.is_windowed)]
         if not all(is_within([(None, "user", f"text:{s.text}")], shown) for s in open_prompts):
             return "an own prompt"
         count = Counter((role, text) for _, role, text in shown)
