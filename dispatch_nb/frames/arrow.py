@@ -9,18 +9,19 @@ driver reads in processes of its own, which also share the work.
 from __future__ import annotations
 
 import os
-import queue
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
+from io import BufferedReader
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import FrameError
-from .columns import BOOLEAN, FLOAT, INTEGER, TIME, Column, FrameSpec
+import numpy as np
+
+from .columns import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, Column, FrameSpec
+from .processes import filled, read_side_by_side
 from .read import Columns, select, sql_columns
 from .scope import Scope
 
@@ -32,7 +33,7 @@ MANY_ROWS = 150_000
 _WORKER = Path(__file__).with_name("arrow_worker.py")
 _ROWS_AT_ONCE = 32_768
 _MOST = 2
-_PIPE_BYTES = 1 << 20
+_PARTS_EACH = 4
 
 
 def can_read() -> bool:
@@ -44,9 +45,14 @@ def can_read() -> bool:
 
 def divided(table: str, first: int, last: int) -> list[Scope]:
     """Return the rows after `first` up to `last` in as many parts as are best read at once."""
-    count = max(1, min(_MOST, os.cpu_count() or 1))
+    # More than there are processes: what comes first is made into a frame while they go on.
+    count = _PARTS_EACH * _processes()
     borders = [first + (last - first) * part // count for part in range(count + 1)]
     return [Scope(rows=(table, *pair)) for pair in pairwise(borders)]
+
+
+def _processes() -> int:
+    return max(1, min(_MOST, os.cpu_count() or 1))
 
 
 def read_parts(path: Path, spec: FrameSpec, scopes: Sequence[Scope]) -> Iterator[Columns]:
@@ -64,28 +70,37 @@ def read_parts(path: Path, spec: FrameSpec, scopes: Sequence[Scope]) -> Iterator
     Yields
     ------
     dict
-        Arrow arrays by column, of some thousand rows.
+        Arrow arrays by column, of some thousand rows; of words their places.
 
     Raises
     ------
     FrameError
         If a process ends without having read all.
     """
-    columns = sql_columns(spec)
+    given = {column.name: column for column in sql_columns(spec)}
+    read = [column for column in given.values() if column.source != _FALSE]
     # The driver takes the first row's types for all: without it a column that begins with
     # nothing would be one of numbers.
-    types = ", ".join(f"{_example(column)} AS {column.name}" for column in columns)
-    readers = [
-        _Reader(path, f"SELECT {types} UNION ALL SELECT * FROM ({_statement(spec, scope)})")
+    types = ", ".join(f"{_example(column)} AS {column.name}" for column in read)
+    chosen = ", ".join(map(_selected, read))
+    statements = [
+        f"SELECT {types} UNION ALL SELECT {chosen} FROM ({_statement(spec, scope)})"
         for scope in scopes
     ]
-    try:
-        for reader in readers:
-            for batch in reader.batches():
-                yield {column.name: batch.column(at) for at, column in enumerate(columns)}
-    finally:
-        for reader in readers:
-            reader.close()
+    for batch in read_side_by_side(
+        _WORKER,
+        f"{path.absolute().as_uri()}?mode=ro",
+        statements,
+        _ROWS_AT_ONCE,
+        partial(_batch, read),
+        _processes(),
+    ):
+        import pyarrow
+        rows = len(next(iter(batch.values())))
+        yield {name: batch[name] if name in batch else pyarrow.repeat(False, rows) for name in given}
+
+
+_FALSE = "FALSE"
 
 
 def _statement(spec: FrameSpec, scope: Scope) -> str:
@@ -96,77 +111,55 @@ def _statement(spec: FrameSpec, scope: Scope) -> str:
 
 
 def _example(column: Column) -> str:
-    if column.dtype in (INTEGER, TIME, BOOLEAN):
-        return "0"
-    return "0.5" if column.dtype == FLOAT else "''"
+    if column.dtype == TEXT:
+        return "''"
+    return "0.5" if column.dtype == FLOAT else "0"
 
 
-class _Reader:
-    """One process, and the thread that empties its pipe."""
+def _selected(column: Column) -> str:
+    """Return a column's value, of a word its place: it need not be looked up in every row."""
+    if not isinstance(column.dtype, tuple):
+        return column.name
+    places = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(column.dtype))
+    return f"CASE {column.name} {places} END"
 
-    def __init__(self, path: Path, sql: str) -> None:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        # -P: the modules beside the program are no libraries of its.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER), uri, sql, str(_ROWS_AT_ONCE)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=1 << 20,
-        )
-        _widen(self._process.stdout)
-        self._read: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._empty, name="dispatch_nb frame reader", daemon=True
-        )
-        self._thread.start()
 
-    def batches(self) -> Iterator[Any]:
-        """Yield what the process reads, without the row that gives the types."""
-        first = True
-        while (batch := self._read.get()) is not None:
-            if isinstance(batch, Exception):
-                raise self._failure() from batch
-            yield batch.slice(1) if first else batch
-            first = False
+def _batch(columns: Sequence[Column], pipe: BufferedReader) -> Columns | None:
+    """Take what the program writes, see there, as Arrow arrays."""
+    import pyarrow as pa
 
-    def close(self) -> None:
-        """End the process if it still reads."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._thread.join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+    head = np.frombuffer(filled(pipe, bytearray(8 * (4 + 3 * len(columns)))), "int64")
+    length, skipped, numbers_length, texts_length, *rest = head.tolist()
+    if not length:
+        return None
+    numbers = _Block(filled(pipe, np.empty(numbers_length, "uint8")))
+    texts = _Block(filled(pipe, np.empty(texts_length, "uint8")))
+    arrays = {}
+    for at, column in enumerate(columns):
+        missing, bitmap_length, text_length = rest[3 * at : 3 * at + 3]
+        if column.dtype == TEXT:
+            offsets = numbers.take(4 * (length + 1)).view("int32").astype("int64")
+            bitmap, text = texts.taken(bitmap_length), texts.taken(text_length)
+            parts = [bitmap, pa.py_buffer(offsets), text or pa.py_buffer(b"")]
+            kind = pa.large_string()
+        else:
+            parts = [numbers.taken(bitmap_length), numbers.taken(8 * length)]
+            kind = pa.float64() if column.dtype == FLOAT else pa.int64()
+        array = pa.Array.from_buffers(kind, length, parts, missing)
+        arrays[column.name] = array.slice(skipped)
+    return arrays
 
-    def _empty(self) -> None:
+
+class _Block:
+    """Memory of which one part after the other is taken."""
+
+    def __init__(self, memory: Any) -> None:
+        self._memory, self._at = memory, 0
+
+    def take(self, length: int) -> Any:
+        start, self._at = self._at, self._at + length + -length % 8
+        return self._memory[start : start + length]
+
+    def taken(self, length: int) -> Any:
         import pyarrow as pa
-
-        try:
-            with pa.ipc.open_stream(pa.PythonFile(self._process.stdout, "r")) as stream:
-                for batch in stream:
-                    self._read.put(batch)
-            self._read.put(None)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            self._read.put(error)
-
-    def _failure(self) -> FrameError:
-        assert self._process.stderr is not None
-        told = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-        last = told[-1] if told else f"it ended with code {self._process.wait()}"
-        return FrameError(
-            f"The process that reads the store's rows failed: {last}. The store is as it was; "
-            "ask again, or for fewer rows, such as those of one conversation_id."
-        )
-
-
-def _widen(pipe: Any) -> None:
-    """Let a pipe hold more, where that can be asked for: both ends then wait less often."""
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except (ImportError, AttributeError, OSError):
-        # Not on Linux, or this person's pipes hold as much as they may: it is slower, no more.
-        return
+        return pa.py_buffer(self.take(length)) if length else None

@@ -33,7 +33,8 @@ def typed(values: Any, dtype: ColumnType) -> Series:
     ----------
     values
         A sequence of plain values with None where there is none, a series, or an Arrow
-        array; times are integer microseconds since 1970 in UTC.
+        array; times are integer microseconds since 1970 in UTC, words of a category their
+        places if they are an Arrow array of integers.
     dtype
         A dtype's name, or the words of a category; a word outside them becomes missing.
     """
@@ -108,7 +109,9 @@ def _from_arrow(values: Any, dtype: ColumnType) -> Any:
     import pyarrow.compute as pc
 
     if isinstance(dtype, tuple):
-        codes = pc.index_in(values, value_set=pyarrow.array(dtype, values.type))
+        codes = values
+        if not pyarrow.types.is_integer(values.type):
+            codes = pc.index_in(values, value_set=pyarrow.array(dtype, values.type))
         return category(codes.fill_null(-1).to_numpy(zero_copy_only=False).astype("int8"), dtype)
     if dtype == TEXT:
         text: Any = pd.StringDtype()
