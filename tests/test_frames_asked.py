@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -190,15 +190,16 @@ class Counter:
         from dispatch_nb.frames import read
 
         self.rows = 0
-        real = read.batches
+        for module, name in ((read, "batches"), (chunk_reader, "read_rows")):
+            monkeypatch.setattr(module, name, self.counting(getattr(module, name)))
 
-        def counting(*arguments: Any) -> Iterator[Any]:
+    def counting(self, real: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        def counted(*arguments: Any) -> Iterator[Any]:
             for part in real(*arguments):
                 self.rows += len(next(iter(part.values())))
                 yield part
 
-        monkeypatch.setattr(read, "batches", counting)
-        monkeypatch.setattr(chunk_reader, "batches", counting)
+        return counted
 
     def of(self, source: dn.Frames) -> int:
         self.rows = 0

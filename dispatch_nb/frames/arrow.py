@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, Column, FrameSpec
+from .columns import FLOAT, TEXT, Column, FrameSpec
 from .processes import filled, read_side_by_side
 from .read import Columns, select, sql_columns
 from .scope import Scope
@@ -34,6 +34,7 @@ _WORKER = Path(__file__).with_name("arrow_worker.py")
 _ROWS_AT_ONCE = 32_768
 _MOST = 2
 _PARTS_EACH = 4
+_FALSE = "FALSE"
 
 
 def can_read() -> bool:
@@ -87,20 +88,13 @@ def read_parts(path: Path, spec: FrameSpec, scopes: Sequence[Scope]) -> Iterator
         f"SELECT {types} UNION ALL SELECT {chosen} FROM ({_statement(spec, scope)})"
         for scope in scopes
     ]
-    for batch in read_side_by_side(
-        _WORKER,
-        f"{path.absolute().as_uri()}?mode=ro",
-        statements,
-        _ROWS_AT_ONCE,
-        partial(_batch, read),
-        _processes(),
+    import pyarrow
+
+    uri, take = f"{path.absolute().as_uri()}?mode=ro", partial(_batch, read)
+    for arrays, rows in read_side_by_side(
+        _WORKER, uri, statements, _ROWS_AT_ONCE, take, _processes()
     ):
-        import pyarrow
-        rows = len(next(iter(batch.values())))
-        yield {name: batch[name] if name in batch else pyarrow.repeat(False, rows) for name in given}
-
-
-_FALSE = "FALSE"
+        yield {name: arrays.get(name, pyarrow.repeat(False, rows)) for name in given}
 
 
 def _statement(spec: FrameSpec, scope: Scope) -> str:
@@ -124,8 +118,8 @@ def _selected(column: Column) -> str:
     return f"CASE {column.name} {places} END"
 
 
-def _batch(columns: Sequence[Column], pipe: BufferedReader) -> Columns | None:
-    """Take what the program writes, see there, as Arrow arrays."""
+def _batch(columns: Sequence[Column], pipe: BufferedReader) -> tuple[Columns, int] | None:
+    """Take Arrow arrays and their length from what the program writes, as is said there."""
     import pyarrow as pa
 
     head = np.frombuffer(filled(pipe, bytearray(8 * (4 + 3 * len(columns)))), "int64")
@@ -147,7 +141,7 @@ def _batch(columns: Sequence[Column], pipe: BufferedReader) -> Columns | None:
             kind = pa.float64() if column.dtype == FLOAT else pa.int64()
         array = pa.Array.from_buffers(kind, length, parts, missing)
         arrays[column.name] = array.slice(skipped)
-    return arrays
+    return arrays, length - skipped
 
 
 class _Block:
@@ -162,4 +156,5 @@ class _Block:
 
     def taken(self, length: int) -> Any:
         import pyarrow as pa
+
         return pa.py_buffer(self.take(length)) if length else None

@@ -4,11 +4,11 @@ Run as a program of its own by `arrow.py`: it imports nothing of this package, a
 pandas nor pyarrow, so that it is there at once and takes little memory. The driver hands its
 arrays over as the C structures of https://arrow.apache.org/docs/format/CDataInterface.html.
 
-Each batch is a head of 8-byte integers and two blocks. The head has the number of rows, how many
-of them are to be skipped, the lengths of the blocks, and for each column how many values are
-missing, the length of its bitmap of those that are there, and of its text. The first block has the offsets of texts, the
-numbers and their bitmaps; the second, which is kept, the texts and theirs. All begin at
-multiples of 8. A head of zeros is the end.
+Each batch is a head of 8-byte integers and two blocks. The head has the number of rows, how
+many of them are to be skipped, the lengths of the blocks, and for each column how many values
+are missing, the length of its bitmap of those that are there, and of its text. The first block
+has the offsets of texts, the numbers and their bitmaps; the second, which is kept, the texts
+and theirs. All begin at multiples of 8. A head of zeros is the end.
 """
 
 from __future__ import annotations

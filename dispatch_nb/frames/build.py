@@ -14,10 +14,19 @@ from .otel import otel_names
 if TYPE_CHECKING:
     Series = pd.Series[Any]
 
-__all__ = ["as_time", "build_frame", "category", "describe", "masked", "masked_kind", "typed"]
+__all__ = [
+    "NO_TIME",
+    "as_time",
+    "build_frame",
+    "category",
+    "describe",
+    "masked",
+    "masked_kind",
+    "typed",
+]
 
-# How pandas stores a missing time among microseconds.
-_NO_TIME = int(np.iinfo(np.int64).min)
+NO_TIME = int(np.iinfo(np.int64).min)
+"""How pandas stores a missing time among microseconds."""
 
 _MASKED: dict[str, tuple[Any, str]] = {
     INTEGER: (pd.arrays.IntegerArray, "int64"),
@@ -32,12 +41,15 @@ def typed(values: Any, dtype: ColumnType) -> Series:
     Parameters
     ----------
     values
-        A sequence of plain values with None where there is none, a series, or an Arrow
-        array; times are integer microseconds since 1970 in UTC, words of a category their
-        places if they are an Arrow array of integers.
+        A sequence of plain values with None where there is none (numpy's arrays of texts
+        are taken over), an array of pandas that is of `dtype` already, a series, or an Arrow
+        array; times are integer microseconds since 1970 in UTC. Words may come as their
+        places in an Arrow array of integers.
     dtype
         A dtype's name, or the words of a category; a word outside them becomes missing.
     """
+    if isinstance(values, pd.api.extensions.ExtensionArray):
+        return pd.Series(values, copy=False)
     if isinstance(values, pd.Series):
         return _from_series(values, dtype)
     if hasattr(values, "__arrow_c_array__") or hasattr(values, "__arrow_c_stream__"):
@@ -60,7 +72,7 @@ def _from_values(values: Sequence[Any], dtype: ColumnType) -> Any:
     if dtype == TEXT:
         return _text(values)
     if dtype == TIME:
-        micros = (_NO_TIME if value is None else value for value in values)
+        micros = (NO_TIME if value is None else value for value in values)
         return as_time(np.fromiter(micros, "int64", len(values)))
     make, kind = _MASKED[dtype]
     # Most columns lack nothing, and are then made without looking at each value.
@@ -71,15 +83,19 @@ def _from_values(values: Sequence[Any], dtype: ColumnType) -> Any:
     return make(np.fromiter(given, kind, len(values)), mask)
 
 
-def _text(values: Sequence[Any]) -> Any:
+def _text(values: Any) -> Any:
     dtype: Any = pd.StringDtype()
     if dtype.storage == "pyarrow":
         import pyarrow
 
         return dtype.__from_arrow__(pyarrow.array(values, pyarrow.large_string()))
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return pd.array(array, dtype=dtype)
+    array = values
+    if not isinstance(values, np.ndarray):
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+    array[pd.isna(array)] = pd.NA
+    # Made from outside it would look at every value again.
+    return pd.array([], dtype=dtype)._from_backing_data(array)
 
 
 def category(codes: Any, words: Sequence[str]) -> Any:
@@ -117,7 +133,7 @@ def _from_arrow(values: Any, dtype: ColumnType) -> Any:
         text: Any = pd.StringDtype()
         return text.__from_arrow__(values)
     if dtype == TIME:
-        return as_time(values.cast("int64").fill_null(_NO_TIME).to_numpy(zero_copy_only=False))
+        return as_time(values.cast("int64").fill_null(NO_TIME).to_numpy(zero_copy_only=False))
     make, kind = _MASKED[dtype]
     mask = values.is_null().to_numpy(zero_copy_only=False)
     plain = values.fill_null(False if pyarrow.types.is_boolean(values.type) else 0)

@@ -10,6 +10,7 @@ from .arrow import MANY_ROWS, can_read, divided, read_parts
 from .columns import FrameSpec
 from .mending import mend
 from .read import Columns, FrameStore, batches, is_numbered, select
+from .rows import read_rows
 from .scope import Scope
 
 __all__ = ["most_rows", "read_chunks"]
@@ -37,6 +38,10 @@ def read_chunks(
             for values in read_parts(store.path, spec, divided("chunks", first, last)):
                 yield mend(connection, values)
             return
-    sql, names = select(spec, scope, numbered=numbered)
-    for values in batches(connection, sql, names, scope):
+    if numbered:
+        parts = read_rows(connection, spec, scope)
+    else:
+        sql, names = select(spec, scope, numbered=False)
+        parts = batches(connection, sql, names, scope)
+    for values in parts:
         yield mend(connection, values)

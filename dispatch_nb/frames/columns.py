@@ -78,7 +78,8 @@ class Column:
 
     `source` is a SQL expression over the frame's tables, a function of the columns named in
     `needs`, or None for a value that the frame's builder supplies under the column's name.
-    `sql` is the expression of the store's view where `source` is none.
+    `sql` is the expression of the store's view where `source` is none. Values of `bits` are
+    from 0 on and hardly ever need more bits: they are then read together with others.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Column:
     meaning: str
     needs: tuple[str, ...] = ()
     sql: str | None = None
+    bits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ class FrameSpec:
 
     `tables` is what follows FROM and WHERE, with ``{steps}`` and the like where rows of some
     conversations or turns may be asked for, and ``:upto`` for the last seq that counts.
-    `inputs` are columns that are read for computed ones and not shown.
+    `inputs` are columns that are read for computed ones and not shown. `apart` are groups of
+    texts of which a row has one at most.
     """
 
     name: str
@@ -104,6 +107,7 @@ class FrameSpec:
     tables: str = ""
     inputs: tuple[Column, ...] = ()
     version: int = 1
+    apart: tuple[tuple[str, ...], ...] = ()
 
     @property
     def schema(self) -> str:

@@ -49,15 +49,11 @@ def _lengths(columns: Sequence[Series], *, in_bytes: bool) -> Any:
         measure: Any = pc.binary_length if in_bytes else pc.utf8_length
         lengths = [measure(pyarrow.array(column.array)) for column in columns]
         return pc.coalesce(*lengths, pyarrow.scalar(0, "int32"))
-    total = np.full(len(columns[0]), -1, dtype="int64")
-    for column in columns:
+    said = np.full(len(columns[0]), "", dtype=object)
+    for column in reversed(columns):
         texts = np.asarray(column, dtype=object)
-        found = np.fromiter((_length(text, in_bytes) for text in texts), "int64", len(texts))
-        total = np.where(total < 0, found, total)
-    return np.maximum(total, 0).tolist()
-
-
-def _length(text: Any, in_bytes: bool) -> int:
-    if not isinstance(text, str):
-        return -1
-    return len(text) if not in_bytes or text.isascii() else len(text.encode())
+        said = np.where(column.isna(), said, texts)
+    listed = said.tolist()
+    if in_bytes and not all(map(str.isascii, listed)):
+        listed = [text if text.isascii() else text.encode() for text in listed]
+    return np.fromiter(map(len, listed), "int64", len(listed))

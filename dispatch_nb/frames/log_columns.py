@@ -60,7 +60,13 @@ CHUNKS = FrameSpec(
         Column("turn_id", TEXT, "chunks.turn_id", "Its turn"),
         Column("step_id", TEXT, "chunks.step_id", "Its step; the prompt and steering have none"),
         Column("message_id", TEXT, "chunks.message_id", "Its message; none while provisional"),
-        Column("chunk_index", INTEGER, "chunks.chunk_index", "Its place in the message, from 0"),
+        Column(
+            "chunk_index",
+            INTEGER,
+            "chunks.chunk_index",
+            "Its place in the message, from 0",
+            bits=16,
+        ),
         Column("role", ROLES, "chunks.role", "Who speaks"),
         Column("chunk_type", CHUNK_TYPES, "chunks.chunk_type", "What it is"),
         Column(
@@ -89,7 +95,7 @@ CHUNKS = FrameSpec(
         Column("error_code", TEXT, "chunks.error_code", "Code of an error"),
         Column("started_at", TIME, "chunks.started_us", "When its first delta came"),
         Column("completed_at", TIME, "chunks.completed_us", "When it was whole"),
-        Column("delta_count", INTEGER, "chunks.delta_count", "Deltas it came in"),
+        Column("delta_count", INTEGER, "chunks.delta_count", "Deltas it came in", bits=24),
         Column(
             "char_count",
             INTEGER,
@@ -111,6 +117,7 @@ CHUNKS = FrameSpec(
     ),
     tables="FROM chunks WHERE {chunks} AND chunks.seq > :after AND chunks.seq <= :upto "
     "ORDER BY {chunks_order}",
+    apart=(("text", "content", "input_json"), ("tool_name", "error_code")),
 )
 
 TOOL_CALLS = FrameSpec(

@@ -24,7 +24,7 @@ Take = Callable[[BufferedReader], Any]
 def read_side_by_side(
     program: Path, uri: str, statements: Sequence[str], rows_at_once: int, take: Take, count: int
 ) -> Iterator[Any]:
-    """Run statements in some processes; yield the batches of the first, then of the second, …
+    """Run statements in some processes; yield the first's batches, then the second's.
 
     Parameters
     ----------
