@@ -20,14 +20,6 @@ __all__ = ["context", "cost", "tokens"]
 
 MOST_GROUPS = 6
 OTHERS = "others"
-MODELS = ("request_model", "response_model")
-TOKENS = tuple(
-    f"{kind}_tokens"
-    for kind in (
-        *("input", "uncached_input", "cache_read", "cache_write"),
-        *("output", "reasoning", "total"),
-    )
-)
 
 _KINDS = {
     "input, not cached": BLUE,
@@ -40,7 +32,7 @@ _KINDS = {
 
 def tokens(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return tokens by request, or by time where there are many, stacked by kind."""
-    steps = frame_of(source, "steps", ("requested_at", *TOKENS))
+    steps = frame_of(source, "steps")
     counted = steps[steps["input_tokens"].notna()].sort_values("requested_at", kind="stable")
     slots = slots_of(counted["requested_at"])
     thought = counted["reasoning_tokens"].fillna(0)
@@ -66,7 +58,7 @@ def tokens(source: FrameSource | pd.DataFrame) -> Drawing:
 
 def cost(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return cost over time, by model."""
-    steps = frame_of(source, "steps", ("requested_at", "cost_usd", "input_tokens", *MODELS))
+    steps = frame_of(source, "steps")
     model = steps["response_model"].fillna(steps["request_model"]).fillna("unnamed")
     paid = steps[steps["cost_usd"].notna()].sort_values("requested_at", kind="stable")
     slots = slots_of(paid["requested_at"])
@@ -142,8 +134,7 @@ def _requests(count: int) -> str:
 
 def context(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return how the context of conversations grows, against the window of the model."""
-    needs = ("conversation_id", "requested_at", "total_tokens", "provider_name", *MODELS)
-    steps = frame_of(source, "steps", needs)
+    steps = frame_of(source, "steps")
     counted = steps[steps["total_tokens"].notna()]
     largest = counted.groupby("conversation_id")["total_tokens"].max().nlargest(MOST_GROUPS)
     shown = counted[counted["conversation_id"].isin(largest.index)]

@@ -73,7 +73,6 @@ class UsageView(anywidget.AnyWidget):
         from ..metering import UsageMeter
 
         chat, store = _parts(source)
-        super().__init__()
         self._chat = chat
         self._store = store
         self._chats: dict[str, Chat] = {} if chat is None else {chat.conversation_id: chat}
@@ -90,6 +89,8 @@ class UsageView(anywidget.AnyWidget):
             look = self._told.look.model_copy(update={"measure": "cost"})
             self._told = self._meter.figures(look)
         self._save()
+        # Last: what a page is told of a new widget is what it has at this moment.
+        super().__init__()
         self._views = ViewContext(self._is_running, lambda: self.send_state("latest"))
         self._stop_hearing = None if chat is None else chat.on_update(self._hear)
         self.on_msg(self._on_message)

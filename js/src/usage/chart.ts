@@ -121,9 +121,10 @@ export function lying(bars: readonly UsageBar[], context: ChartContext): Templat
 /** Return the same as a table: for screen readers, and for who wants the numbers. */
 export function table(bars: readonly UsageBar[], context: ChartContext): TemplateResult {
   const { head, act } = context;
-  const name = bars[0]?.step ? "Step" : bars[0]?.fromMs === undefined ? "Name" : "Time (UTC)";
   const shown = bars.filter(({ sums }) => sums.steps > 0);
-  const columns = ["Steps", "In", "Cached", "Out", "Thought", "Cost"];
+  const isStep = bars[0]?.step !== undefined;
+  const name = isStep ? "Step" : bars[0]?.fromMs === undefined ? "Name" : "Time (UTC)";
+  const columns = ["Steps", "In", "Cached", "Out", "Thought", "Cost"].slice(isStep ? 1 : 0);
   return html`<div class="dnb-usage-table" tabindex="0" role="region" aria-label="Usage as a table"><table>
     <thead><tr><th scope="col">${name}</th>${columns.map((each) => html`<th scope="col">${each}</th>`)}
       <th scope="col">Remarks</th></tr></thead>
@@ -133,7 +134,9 @@ export function table(bars: readonly UsageBar[], context: ChartContext): Templat
           ? nameOf(bar, head.period)
           : html`<button type="button" class="dnb-usage-link" data-key=${bar.key}
               @click=${() => context.open(bar)}>${nameOf(bar, head.period)}</button>`
-      }</th>${numbers(bar.sums).map((each) => html`<td>${each}</td>`)}
+      }</th>${numbers(bar.sums)
+        .slice(isStep ? 1 : 0)
+        .map((each) => html`<td>${each}</td>`)}
       <td>${remarks(bar).join(", ")}</td></tr>`,
     )}</tbody>
   </table></div>`;

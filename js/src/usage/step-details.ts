@@ -12,7 +12,7 @@ interface Acts {
 }
 
 const TROUBLE = new Set(["error", "aborted", "denied"]);
-const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 /** Return the details of a step below its chart. */
 export function stepDetails(

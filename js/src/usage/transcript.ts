@@ -59,8 +59,8 @@ export class Transcript {
 
   /** Return the view of a conversation that is on the page beside this widget, if one is. */
   shownElsewhere(conversationId: string): HTMLElement | null {
-    const views = document.querySelectorAll<HTMLElement>(selector(conversationId));
-    return [...views].find((view) => !this.#place.contains(view) && isVisible(view)) ?? null;
+    const views = viewsOf(conversationId, document);
+    return views.find((view) => !this.#place.contains(view) && isVisible(view)) ?? null;
   }
 
   async #swap(opened: string | null): Promise<void> {
@@ -89,7 +89,7 @@ export class Transcript {
       view.dispatchEvent(new CustomEvent(GO_TO, { detail: { first, last } }));
     const find = () =>
       wanted.inPlace
-        ? this.#place.querySelector<HTMLElement>(selector(conversationId))
+        ? (viewsOf(conversationId, this.#place)[0] ?? null)
         : this.shownElsewhere(conversationId);
     this.#waiting();
     const there = find();
@@ -116,8 +116,9 @@ export class Transcript {
   }
 }
 
-function selector(conversationId: string): string {
-  return `.dnb-chat[data-conversation="${CSS.escape(conversationId)}"]`;
+function viewsOf(conversationId: string, within: ParentNode): HTMLElement[] {
+  const views = within.querySelectorAll<HTMLElement>(".dnb-chat[data-conversation]");
+  return [...views].filter(({ dataset }) => dataset.conversation === conversationId);
 }
 
 function isVisible(view: HTMLElement): boolean {

@@ -30,6 +30,8 @@ export interface UsageState {
   /** Whether the figures are of a whole store. */
   readonly isStore: boolean;
   readonly look: UsageLook;
+  /** What the bars are of: until the kernel answers, what was looked at before. */
+  readonly shown: UsageLook;
   /** Null until anything is known. */
   readonly head: UsageHead | null;
   readonly bars: readonly UsageBar[];
@@ -66,9 +68,10 @@ export class UsageStore {
     this.#model = model;
     const isStore = model.get("of") !== "chat";
     const saved = savedFigures(model);
+    const by = isStore ? "time" : "step";
+    const look = saved?.look ?? ({ ...EVERYTHING, by, measure: "tokens" } as const);
     this.#state = {
-      isStore,
-      look: saved?.look ?? { ...EVERYTHING, by: isStore ? "time" : "step", measure: "tokens" },
+      ...{ isStore, look, shown: look },
       ...{ head: saved?.head ?? null, bars: saved?.bars ?? [], isLive: false, isLoading: true },
       ...{ trouble: null, opened: reference(model), wanted: null },
     };
@@ -162,7 +165,7 @@ export class UsageStore {
         this.#timers.cancel("answer");
         this.#n = message.n;
         const { look, head, bars } = message;
-        this.#set({ look, head, bars, isLive: true, isLoading: false, trouble: null });
+        this.#set({ look, shown: look, head, bars, isLive: true, isLoading: false, trouble: null });
         return;
       }
       case "update":

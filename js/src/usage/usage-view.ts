@@ -122,9 +122,9 @@ export class UsageView {
   }
 
   #chart(state: UsageState, head: UsageHead, isAll: boolean): TemplateResult {
-    const { bars, look, isLoading } = state;
+    const { bars, look, shown, isLoading } = state;
     const context = this.#context(state, head);
-    const draw = look.by === "model" || look.by === "conversation" ? lying : standing;
+    const draw = shown.by === "model" || shown.by === "conversation" ? lying : standing;
     const current = bars.find(({ key }) => key === this.#current);
     return html`<div class="dnb-usage-tools">
         ${
@@ -138,7 +138,7 @@ export class UsageView {
           @click=${() => this.#toggleTable()}>Table</button>
       </div>
       <div class="dnb-usage-drawn" aria-busy=${isLoading}>${
-        head.totals.steps === 0 && bars.length === 0
+        bars.length === 0
           ? html`<div class="dnb-empty"><div class="dnb-empty-title">Nothing used</div>
               <div>${isAll ? "No step is like that." : "Figures appear with the first answer."}</div></div>`
           : this.#isTable
@@ -157,7 +157,8 @@ export class UsageView {
   }
 
   #context(state: UsageState, head: UsageHead): ChartContext {
-    const { by, measure } = state.look;
+    const { by } = state.shown;
+    const { measure } = state.look;
     const acts = {
       step: "Click to read it in the transcript",
       time: "Click to see this time alone",
@@ -176,12 +177,13 @@ export class UsageView {
   }
 
   #open(bar: UsageBar): void {
-    const { look, isLive } = this.#store.state();
+    const { shown, isLive } = this.#store.state();
     if (!isLive || bar.sums.steps === 0) return;
-    if (look.by === "step") this.#read(this.#conversation(), { stepId: bar.key });
-    else if (look.by === "model") this.#store.look({ models: [bar.key], by: "time" });
-    else if (look.by === "conversation") {
-      this.#before = look;
+    this.#current = bar.key;
+    if (shown.by === "step") this.#read(this.#conversation(), { stepId: bar.key });
+    else if (shown.by === "model") this.#store.look({ models: [bar.key], by: "time" });
+    else if (shown.by === "conversation") {
+      this.#before = shown;
       this.#from = bar.key;
       this.#current = null;
       this.#store.look({ ...EVERYTHING, by: "step", conversationId: bar.key });
@@ -205,7 +207,7 @@ export class UsageView {
   }
 
   #conversation(): string {
-    return this.#store.state().look.conversationId ?? "";
+    return this.#store.state().shown.conversationId ?? "";
   }
 
   #comeBack(): void {
