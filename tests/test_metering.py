@@ -210,6 +210,17 @@ def test_figures_are_those_of_the_frame_of_steps_whatever_narrows_them(store, se
         )
 
 
+def test_figures_are_those_of_the_frame_of_usage(store):
+    Filler(store, 8).add(120)
+    usage = dn.Store(store.path).usage.groupby("token_type", observed=False)
+    tokens, usd = usage["tokens"].sum(), usage["cost_usd"].sum()
+    totals = UsageMeter(store).figures(look()).head.totals
+    for kind in tokens.index:
+        assert getattr(totals, f"{kind}_tokens") == tokens[kind]
+    for kind in ("input", "output"):
+        assert getattr(totals, f"{kind}_usd") == pytest.approx(usd[kind])
+
+
 def test_each_step_of_a_conversation_is_a_bar_a_page_at_a_time(store):
     Filler(store, 1, conversations=1).add(130)
     meter = UsageMeter(store, "c0")

@@ -1,0 +1,176 @@
+"""The usage widget in a real notebook: live, narrowed, and from a bar to its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from notebooks.sample_store import make_sample
+
+from .lab import Lab, open_notebook
+from .test_access import AXE, JUDGE, NOT_OURS
+
+LIVE = """
+import asyncio
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import Finish, TextDelta, UsageReport
+from dispatch_nb.providers.scripted import Pause
+from dispatch_nb.wire.conversation import Usage
+
+go_on = asyncio.Event()
+used = UsageReport(Usage(input_tokens=1234, output_tokens=567))
+first = [TextDelta("One."), used, Finish("stop")]
+second = [TextDelta("word " * 400), Pause(6), TextDelta("end"), used, Finish("stop")]
+chat = dn.Chat(dn.ScriptedProvider(steps=[first, second], pace=0), store=":memory:")
+await chat.send("first")
+"""
+
+
+@pytest.fixture(scope="module")
+def sample(lab: Lab) -> str:
+    """The address of a sample store that the notebooks can open."""
+    make_sample(lab.root / "sample.db", conversations=40)
+    return "sample.db"
+
+
+def widget(page: Page) -> Locator:
+    shown = page.locator(".dnb-usage").first
+    expect(shown.locator(".dnb-usage-meter").first).to_be_visible()
+    return shown
+
+
+def in_view(page: Page, inner: Locator, outer: Locator) -> bool:
+    inside, around = inner.bounding_box(), outer.bounding_box()
+    assert inside
+    assert around
+    return around["y"] - 1 <= inside["y"] <= around["y"] + around["height"]
+
+
+def test_a_running_turn_is_followed_and_counts_exactly_when_it_has_ended(
+    browser: Browser, lab: Lab
+) -> None:
+    cells = [LIVE, "view = dn.UsageView(chat)\nview", "turn = chat.send('second')", "await turn"]
+    name = lab.write("usage-live.ipynb", [*cells, "print(chat.steps.output_tokens.sum())"])
+    with open_notebook(browser, lab, name) as notebook:
+        notebook.run(0)
+        notebook.run(1)
+        usage = widget(notebook.page)
+        bars = usage.locator(".dnb-usage-bar")
+        expect(bars).to_have_count(1)
+        notebook.run(2)
+        expect(bars).to_have_count(2)
+        running = usage.locator(".dnb-usage-bar[data-status=running]")
+        expect(running).to_have_attribute("aria-label", re.compile("≈ 50.*running, estimated"))
+        expect(usage.locator(".dnb-usage-state")).to_have_text("Running")
+        expect(usage.locator(".dnb-usage-value").nth(1)).to_contain_text("567")
+        notebook.run(3)
+        expect(running).to_have_count(0)
+        expect(usage.locator(".dnb-usage-state")).to_have_text("")
+        expect(usage.locator(".dnb-usage-value").nth(1)).to_contain_text("1.13k")
+        notebook.run(4)
+        assert notebook.output(4).split() == ["1134"]
+
+
+def test_a_store_is_narrowed_and_a_conversation_opens_at_a_step_with_a_way_back(
+    browser: Browser, lab: Lab, sample: str
+) -> None:
+    show = f"import dispatch_nb as dn\nstore = dn.Store({sample!r})\ndn.UsageView(store)"
+    count = "(store.steps.response_model == 'gpt-5-mini').sum(), len(store.steps)"
+    name = lab.write("usage-store.ipynb", [show, count])
+    with open_notebook(browser, lab, name) as notebook:
+        page = notebook.page
+        notebook.run(0)
+        notebook.run(1)
+        mini, everything = re.findall(r"\d+\b(?=\)|,)", notebook.output(1).replace("np.int64", ""))[
+            :2
+        ]
+        usage = widget(page)
+        steps = usage.locator(".dnb-usage-value").nth(3)
+        expect(steps).to_have_text(everything)
+        usage.get_by_label("Model").select_option("gpt-5-mini")
+        expect(steps).to_have_text(mini)
+        usage.get_by_role("button", name="Clear").click()
+        expect(steps).to_have_text(everything)
+
+        usage.get_by_role("button", name="By conversation").click()
+        row = usage.locator(".dnb-usage-row").nth(1)
+        title = row.locator(".dnb-usage-name").inner_text()
+        row.focus()
+        page.keyboard.press("Enter")
+        expect(usage.locator(".dnb-title").first).to_have_text(title)
+        bars = usage.locator(".dnb-usage-bar")
+        expect(bars.first).to_be_visible()
+        bars.nth(1).click()
+        chat = usage.locator(".dnb-usage-transcript .dnb-chat[data-conversation]")
+        expect(chat.locator("[data-found]").first).to_be_visible()
+        assert page.evaluate("() => document.activeElement.hasAttribute('data-found')")
+        assert in_view(page, chat.locator("[data-found]").first, chat.locator(".dnb-log"))
+        expect(usage.locator(".dnb-usage-panel")).to_be_hidden()
+        usage.get_by_role("button", name="Back to usage").click()
+        expect(usage.locator(".dnb-usage-panel")).to_be_visible()
+        page.wait_for_function("() => document.activeElement.matches('.dnb-usage-bar')")
+        usage.get_by_role("button", name="All conversations").click()
+        expect(usage.locator(".dnb-usage-row").nth(1)).to_contain_text(title)
+
+
+def test_a_notebook_without_its_kernel_shows_the_last_figures(browser: Browser, lab: Lab) -> None:
+    cells = [LIVE, "view = dn.UsageView(chat)\nview", "import os; print(os.getpid())"]
+    name = lab.write("usage-saved.ipynb", cells)
+    with open_notebook(browser, lab, name) as notebook:
+        for index in range(3):
+            notebook.run(index)
+        widget(notebook.page)
+        notebook.save()
+    kept = json.loads((lab.root / name).read_text())
+    (output,) = kept["cells"][1]["outputs"]
+    html = "".join(output["data"]["text/html"])
+    assert "1,234" in html
+    assert "price unknown for 1 steps of custom" in html
+    assert "One." not in json.dumps(output)
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1200), (True, 620)], ids=["light", "dark"])
+def test_the_figures_fit_and_axe_finds_nothing(
+    browser: Browser, lab: Lab, sample: str, dark: bool, width: int
+) -> None:
+    show = f"import dispatch_nb as dn\ndn.UsageView(dn.Store({sample!r}))"
+    name = lab.write(f"usage-look-{dark}.ipynb", [show])
+    troubles: dict[str, Any] = {}
+
+    def judge(state: str) -> None:
+        page.wait_for_timeout(300)
+        if found := page.evaluate(JUDGE, [".dnb-usage", NOT_OURS]):
+            troubles[state] = found
+        fits = usage.evaluate(
+            "usage => [...usage.querySelectorAll('.dnb-usage-panel *')].every(e => {"
+            " const box = e.getBoundingClientRect(), all = usage.getBoundingClientRect();"
+            " return box.width === 0 || !e.checkVisibility({visibilityProperty: true})"
+            "   || e.closest('.dnb-usage-table') || box.right <= all.right + 1; })"
+        )
+        if not fits:
+            troubles[f"{state} does not fit"] = True
+
+    with open_notebook(browser, lab, name, width=width, dark=dark) as notebook:
+        page = notebook.page
+        page.add_script_tag(path=str(AXE))
+        notebook.run(0)
+        usage = widget(page)
+        judge("over time")
+        usage.get_by_role("button", name="Cost", exact=True).click()
+        usage.locator(".dnb-usage-bar").nth(3).hover()
+        judge("pointed at")
+        usage.get_by_role("button", name="By model").click()
+        expect(usage.locator(".dnb-usage-row").first).to_be_visible()
+        judge("by model")
+        usage.get_by_role("button", name="By conversation").click()
+        usage.locator(".dnb-usage-row").nth(2).click()
+        expect(usage.locator(".dnb-usage-step")).to_be_visible()
+        judge("steps")
+        usage.get_by_role("button", name="Table").click()
+        expect(usage.locator("table")).to_be_visible()
+        judge("table")
+    assert troubles == {}, json.dumps(troubles, indent=1)
