@@ -93,7 +93,7 @@ def without_nul(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=200 if FULL else 8)
+@settings(max_examples=100 if FULL else 6)
 @given(CONVERSATIONS)
 def test_sql_says_of_any_conversation_what_all_frames_say(turns: list[list[list[Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "fuzzed.db") as store:

@@ -59,6 +59,9 @@ class TestEveryChart:
             draw("lab.db")
         with pytest.raises(FrameError, match="drawn from"):
             draw(sample.conversations)
+        if draw is not plots.waterfall:
+            with pytest.raises(FrameError, match="which are not there"):
+                draw(pd.DataFrame({"a": [1]}))
 
 
 @pytest.mark.parametrize("draw", STEPS, ids=lambda draw: draw.__name__)

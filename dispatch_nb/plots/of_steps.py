@@ -20,6 +20,14 @@ __all__ = ["context", "cost", "tokens"]
 
 MOST_GROUPS = 6
 OTHERS = "others"
+MODELS = ("request_model", "response_model")
+TOKENS = tuple(
+    f"{kind}_tokens"
+    for kind in (
+        *("input", "uncached_input", "cache_read", "cache_write"),
+        *("output", "reasoning", "total"),
+    )
+)
 
 _KINDS = {
     "input, not cached": BLUE,
@@ -32,7 +40,7 @@ _KINDS = {
 
 def tokens(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return tokens by request, or by time where there are many, stacked by kind."""
-    steps = frame_of(source, "steps")
+    steps = frame_of(source, "steps", ("requested_at", *TOKENS))
     counted = steps[steps["input_tokens"].notna()].sort_values("requested_at", kind="stable")
     slots = slots_of(counted["requested_at"])
     thought = counted["reasoning_tokens"].fillna(0)
@@ -58,7 +66,7 @@ def tokens(source: FrameSource | pd.DataFrame) -> Drawing:
 
 def cost(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return cost over time, by model."""
-    steps = frame_of(source, "steps")
+    steps = frame_of(source, "steps", ("requested_at", "cost_usd", "input_tokens", *MODELS))
     model = steps["response_model"].fillna(steps["request_model"]).fillna("unnamed")
     paid = steps[steps["cost_usd"].notna()].sort_values("requested_at", kind="stable")
     slots = slots_of(paid["requested_at"])
@@ -134,7 +142,8 @@ def _requests(count: int) -> str:
 
 def context(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return how the context of conversations grows, against the window of the model."""
-    steps = frame_of(source, "steps")
+    needs = ("conversation_id", "requested_at", "total_tokens", "provider_name", *MODELS)
+    steps = frame_of(source, "steps", needs)
     counted = steps[steps["total_tokens"].notna()]
     largest = counted.groupby("conversation_id")["total_tokens"].max().nlargest(MOST_GROUPS)
     shown = counted[counted["conversation_id"].isin(largest.index)]

@@ -99,7 +99,7 @@ def _told(turn: pd.Series[Any], data: pd.DataFrame) -> str:
 
 def gaps(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return each gap between neighbouring deltas, or how many there are of a length."""
-    deltas = frame_of(source, "deltas")
+    deltas = frame_of(source, "deltas", ("t_s", "gap_s"))
     timed = deltas[deltas["gap_s"].notna() & deltas["t_s"].notna()]
     gap = np.maximum(timed["gap_s"].astype("float64").to_numpy(), 1e-4)
     stalled = gap > STALL_S
@@ -137,7 +137,7 @@ def gaps(source: FrameSource | pd.DataFrame) -> Drawing:
 
 def tools(source: FrameSource | pd.DataFrame) -> Drawing:
     """Return how often each tool was called, how often it failed, and its median time."""
-    calls = frame_of(source, "tool_calls")
+    calls = frame_of(source, "tool_calls", ("tool_name", "status", "duration_s"))
     failed = calls["status"].isin(["error", "aborted", "denied"])
     open_ = calls["status"].isin(["pending", "awaiting_approval", "running"])
     group = np.where(failed, "failed", np.where(open_, "open", "done"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ..errors import FrameError
@@ -10,18 +12,24 @@ from ..framed import FrameSource
 __all__ = ["frame_of", "titles_of"]
 
 
-def frame_of(source: FrameSource | pd.DataFrame, name: str) -> pd.DataFrame:
+def frame_of(source: FrameSource | pd.DataFrame, name: str, needs: Sequence[str]) -> pd.DataFrame:
     """Return a source's frame, or the one that was given after a look at its schema.
 
     Raises
     ------
     FrameError
-        If it is another frame, or nothing that has frames.
+        If it is another frame, lacks one of the columns that it `needs`, or has no frames.
     """
     if isinstance(source, pd.DataFrame):
         schema = source.attrs.get("schema")
         if schema not in (None, f"dispatch_nb.{name}"):
             raise FrameError(f"This chart is drawn from the frame {name!r}, not from {schema!r}.")
+        lacking = [each for each in needs if each not in source.columns]
+        if lacking:
+            raise FrameError(
+                f"This chart is drawn from the frame {name!r} with its {', '.join(lacking)}, "
+                "which are not there."
+            )
         # Rows may come from anywhere, in any order.
         return source.reset_index(drop=True)
     if not isinstance(source, FrameSource):
