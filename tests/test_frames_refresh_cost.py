@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from dispatch_nb.frames import Filters, cache, read_frame
 from dispatch_nb.store import ConversationRow, Store
 from tests.refresh_checks import FULL, NAMES, again, assert_same, from_nothing
-from tests.refresh_parts import pour
+from tests.refresh_pour import pour
 
 
 class Work:
