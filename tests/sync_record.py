@@ -6,6 +6,7 @@ import json
 import zlib
 from typing import Any
 
+from dispatch_nb.transcript.live import LiveState, fold_live, from_snapshot
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.state import TranscriptState
 from dispatch_nb.transcript.sync import (
@@ -15,7 +16,9 @@ from dispatch_nb.transcript.sync import (
     reject_echo,
     sync_history,
 )
-from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
+from dispatch_nb.transcript.trimming import trim_transcript
+from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk, parse_view_message
+from dispatch_nb.wire.view import SnapshotMessage
 from tests.sync_client import Client
 from tests.sync_screen import screen_of
 from tests.sync_told_client import ToldClient
@@ -66,6 +69,37 @@ def as_op(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dic
             }
         case _:
             return {"op": name, "text": given}
+
+
+def apply_told(live: LiveState, op: dict[str, Any]) -> LiveState:
+    """One operation of `tests/vectors/told.jsonl`."""
+    state = live.transcript
+    match op["op"]:
+        case "fold_live":
+            return fold_live(live, parse_live_event(op["event"]))
+        case "snapshot":
+            snapshot = parse_view_message(op["snapshot"])
+            assert isinstance(snapshot, SnapshotMessage)
+            return from_snapshot(snapshot, live)
+        case "begin_replay":
+            state = begin_replay(state, op["turnId"], first_seq=op.get("firstSeq"))
+        case "sync":
+            ids = op.get("clientMessageIds", {})
+            state = sync_history(
+                state,
+                [parse_stored_chunk(chunk) for chunk in op["chunks"]],
+                client_message_ids={int(seq): name for seq, name in ids.items()},
+                is_page=op.get("isPage", False),
+            )
+        case "trim":
+            state = trim_transcript(state, op["limit"])
+        case "append":
+            state = append_user_message(state, op["text"], client_message_id=op["clientMessageId"])
+        case "reject":
+            state = reject_echo(state, op["text"], client_message_id=op["clientMessageId"])
+        case other:
+            raise AssertionError(f"no operation: {other}")
+    return live._replace(transcript=state)
 
 
 def as_told_op(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:

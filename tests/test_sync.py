@@ -9,18 +9,26 @@ from unittest import mock
 import pytest
 
 from dispatch_nb.transcript import sync_align, sync_state
+from dispatch_nb.transcript.live import initial_live
 from dispatch_nb.transcript.reducer import fold_event
 from dispatch_nb.transcript.selectors import select_chunks, select_messages
 from dispatch_nb.transcript.state import TranscriptState, initial_state
-from dispatch_nb.transcript.sync import append_user_message, begin_replay, reject_echo, sync_history
+from dispatch_nb.transcript.sync import (
+    append_user_message,
+    begin_replay,
+    reject_echo,
+    sync_history,
+    told_state,
+)
 from dispatch_nb.wire import conversation as c
 from dispatch_nb.wire import events as e
 from dispatch_nb.wire.parse import parse_live_event, parse_stored_chunk
 from tests.sync_directed_mutants import DIRECTED
-from tests.sync_record import apply, screen_text
+from tests.sync_record import apply, apply_told, screen_text
 from tests.sync_upstream import upstream_append, upstream_fold, upstream_sync
 from tests.transcript_parts import canonical, read_vectors, state_as_json
 
+TOLD = read_vectors("told.jsonl")
 CASES = {case["name"]: case for case in read_vectors("sync.jsonl")}
 IDS: dict[str, Any] = {"conversation_id": "c", "turn_id": "t1"}
 
@@ -33,6 +41,21 @@ def test_sync_vector(name):
     shown = [screen_text(state) for state in states]
     assert shown[1:] == CASES[name]["screens"]
     assert [screen_text(state) for state in states] == shown
+
+
+@pytest.mark.parametrize("case", TOLD, ids=[case["name"] for case in TOLD])
+def test_vector_of_a_reader_of_our_own_log(case):
+    states = [initial_live()]
+    for op in case["ops"]:
+        states.append(apply_told(states[-1], op))
+    shown = [screen_text(live.transcript) for live in states]
+    assert shown[1:] == case["screens"]
+    assert [screen_text(live.transcript) for live in states] == shown
+
+
+def test_a_prompt_of_our_own_log_needs_an_id():
+    with pytest.raises(ValueError, match="client message id"):
+        append_user_message(told_state(), "hi")
 
 
 @pytest.mark.parametrize("name", DIRECTED)

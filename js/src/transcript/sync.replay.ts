@@ -55,12 +55,12 @@ export function apply(state: TranscriptState, op: Op): TranscriptState {
 export type ToldOp =
   | { op: "fold_live"; event: LiveEvent }
   | { op: "snapshot"; snapshot: SnapshotMessage }
-  | { op: "begin_replay"; turnId: string; firstSeq: number | null }
+  | { op: "begin_replay"; turnId: string; firstSeq?: number | null }
   | {
       op: "sync";
       chunks: StoredChunk[];
-      clientMessageIds: Record<string, string>;
-      isPage: boolean;
+      clientMessageIds?: Record<string, string>;
+      isPage?: boolean;
     }
   | { op: "trim"; limit: number }
   | { op: "append" | "reject"; text: string; clientMessageId: string };
@@ -77,11 +77,11 @@ function changed(
 ): TranscriptState {
   switch (op.op) {
     case "begin_replay":
-      return beginReplay(state, op.turnId, op.firstSeq);
+      return beginReplay(state, op.turnId, op.firstSeq ?? null);
     case "sync":
       return syncHistory(state, op.chunks, {
-        clientMessageIds: bySeq(op.clientMessageIds),
-        isPage: op.isPage,
+        clientMessageIds: bySeq(op.clientMessageIds ?? {}),
+        isPage: op.isPage ?? false,
       });
     case "trim":
       return trimTranscript(state, op.limit);
