@@ -30,21 +30,29 @@ const leanSchema = (inputs) => ({
         const references = JSON.stringify(kept[name]).matchAll(/#\/\$defs\/(\w+)/g);
         waiting.push(...Array.from(references, ([, referred]) => referred));
       }
-      return { contents: JSON.stringify({ $defs: kept }), loader: "json" };
+      return { contents: asModule(JSON.stringify({ $defs: kept })), loader: "js" };
     });
   },
 });
 
-/** Typography by rules is off: what would do it stays out. */
-const noTypography = {
-  name: "no-typography",
+/** Return a module with a schema, in which each simple type is written once. */
+function asModule(schema) {
+  const types = ["string", "integer", "number", "boolean", "null"];
+  const named = types.map((type) => `const ${type}_ = ${JSON.stringify({ type })};`);
+  const short = schema.replaceAll(
+    /\{"type":"(string|integer|number|boolean|null)"\}/g,
+    (_, type) => `${type}_`,
+  );
+  return `${named.join("\n")}\nexport default ${short};`;
+}
+
+/** What of markdown-it does nothing under the options of the parser: raw HTML, quotes, links. */
+const leanRules = {
+  name: "lean-rules",
   setup(build) {
-    build.onLoad(
-      { filter: /markdown-it[\\/]lib[\\/]rules_core[\\/](smartquotes|replacements)\.mjs$/ },
-      () => ({
-        contents: "export default function () {}",
-      }),
-    );
+    const unused =
+      /markdown-it[\\/]lib[\\/](presets[\\/](zero|commonmark)|rules_(core[\\/](smartquotes|replacements|linkify)|inline[\\/](linkify|html_inline)|block[\\/]html_block))\.mjs$/;
+    build.onLoad({ filter: unused }, () => ({ contents: "export default () => false;" }));
   },
 };
 
@@ -89,7 +97,7 @@ const options = {
     "linkify-it": "./src/lean/linkify-it.ts",
     "uc.micro": "./src/lean/uc-micro.ts",
   },
-  plugins: [noTypography],
+  plugins: [leanRules],
   minify: !watch,
   sourcemap: watch ? "inline" : false,
   metafile: true,

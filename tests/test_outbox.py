@@ -11,7 +11,8 @@ from dispatch_nb.loop import TurnLoop
 from dispatch_nb.store.rows import EventRow
 from dispatch_nb.transcript.live import initial_live
 from dispatch_nb.widget.outbox import PATIENCE_S, WINDOW, Outbox
-from dispatch_nb.wire.events import TextDeltaEvent
+from dispatch_nb.wire.events import DoneEvent, TextDeltaEvent
+from dispatch_nb.wire.extensions import LiveEvent
 from tests.waiting import wait_until
 
 
@@ -33,9 +34,13 @@ class Told:
         self.unheard += 1
 
     def event(self, n: int) -> None:
-        delta = TextDeltaEvent(conversation_id="c", turn_id="t", delta=f"w{n} ")
-        row = EventRow(n=n, at_us=0, mono_us=0, event=delta)
-        self.loop.call(self.outbox.events, [row])
+        self._take(n, TextDeltaEvent(conversation_id="c", turn_id="t", delta=f"w{n} "))
+
+    def end(self, n: int) -> None:
+        self._take(n, DoneEvent(conversation_id="c", turn_id="t", reason="stop"))
+
+    def _take(self, n: int, event: LiveEvent) -> None:
+        self.loop.call(self.outbox.events, [EventRow(n=n, at_us=0, mono_us=0, event=event)])
 
     def upto(self) -> int:
         return int(self.messages[-1].get("upto", 0))
@@ -77,6 +82,13 @@ def test_views_that_cannot_be_heard_are_told_in_long_steps(told):
     assert told.unheard == 2
     assert ranges[-2:] == [(last - 59, last - 30), (last - 29, last)]
     assert told.messages[-1]["events"][0]["delta"].endswith(f"w{last} ")
+
+
+def test_the_end_of_an_answer_waits_for_nothing(told):
+    for n in (1, 2):
+        told.event(n)
+    told.end(3)
+    assert told.upto() == 3
 
 
 def test_a_snapshot_takes_the_place_of_what_was_held_back(told):

@@ -18,7 +18,12 @@ from dispatch_nb.widget.outbox import Outbox
 from dispatch_nb.widget.view_context import ViewContext
 from dispatch_nb.wire.base import WireModel
 from dispatch_nb.wire.conversation import StoredChunk, TextChunk
-from dispatch_nb.wire.events import TextDeltaEvent, TurnStartEvent, UserMessageEvent
+from dispatch_nb.wire.events import (
+    DoneEvent,
+    TextDeltaEvent,
+    TurnStartEvent,
+    UserMessageEvent,
+)
 from dispatch_nb.wire.extensions import LiveEvent
 from dispatch_nb.wire.view import FileMessage
 
@@ -113,7 +118,9 @@ async def stream(tokens: Sequence[str], rate: float) -> tuple[float, float]:
         else:
             async for token in due(tokens, rate):
                 replay.happen([_delta(token)])
-        return started, time.time()
+        ended = time.time()
+        replay.happen([DoneEvent(conversation_id="replay", turn_id="t", reason="stop")])
+        return started, ended
 
     return await asyncio.wrap_future(turn_loop().submit(run()))
 

@@ -37,15 +37,13 @@ def payload(count: int) -> list[str]:
     return [_MARKS.get(number % 200, "") + word(number) + " " for number in range(count)]
 
 
-async def due(tokens: Sequence[str], rate: float, every_s: float = 0.0) -> AsyncIterator[str]:
-    """Yield the text that is due, as it becomes due; token by token where `rate` is 0.
+async def due(tokens: Sequence[str], rate: float) -> AsyncIterator[str]:
+    """Yield tokens one by one, as they become due.
 
     Parameters
     ----------
     rate
         Tokens a second; 0 is as fast as they are taken.
-    every_s
-        Shortest time between two texts, in seconds; what became due meanwhile is joined.
     """
     if rate == 0:
         for token in tokens:
@@ -54,11 +52,7 @@ async def due(tokens: Sequence[str], rate: float, every_s: float = 0.0) -> Async
     started, sent = time.perf_counter(), 0
     while sent < len(tokens):
         upto = min(len(tokens), int((time.perf_counter() - started) * rate) + 1)
-        if every_s:
-            if upto > sent:
-                yield "".join(tokens[sent:upto])
-        else:
-            for token in tokens[sent:upto]:
-                yield token
+        for token in tokens[sent:upto]:
+            yield token
         sent = max(sent, upto)
-        await asyncio.sleep(max(every_s, 1 / rate))
+        await asyncio.sleep(1 / rate)

@@ -82,6 +82,10 @@ class Outbox:
         if not self._watched:
             return
         self._pending.extend(rows)
+        if self._timer is not None and any(row.event.type == "done" for row in rows):
+            # The last word of an answer waits for nothing that could be joined to it.
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
             self._flush()
 

@@ -47,12 +47,13 @@ class ChatView {
       () => this.#composer.focus(),
     );
     this.#queue = new QueueView(store, () => this.#composer.focus());
-    this.#follow = new FollowEnd(this.#scroller, this.#log.element, () => {
+    const changed = () => {
       store.read(this, this.#follow.isFollowing);
       this.#schedule();
-    });
+    };
+    this.#follow = new FollowEnd(this.#scroller, this.#log.element, changed, () => this.#reveal());
     this.#goTo = new GoTo(this.root, this.#scroller, store, this.#follow, this.#log);
-    this.#scroller.addEventListener("scroll", () => this.#reachBack(), { passive: true });
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#build();
     this.#unsubscribe = store.subscribe(() => this.#schedule());
   }
@@ -111,6 +112,7 @@ class ChatView {
     this.#log.update(state);
     mark(this.#scroller, "aria-busy", String(state.live.transcript.generating));
     this.#follow.settle();
+    this.#reveal();
     render(this.#jumpTemplate(), this.#jump);
     this.#queue.update(state);
     this.#composer.update(state);
@@ -127,8 +129,14 @@ class ChatView {
     return isReading && !isAsked ? this.#scroller : (this.#composer.input ?? this.#scroller);
   }
 
+  /** Draw what comes near to sight; what it turns out to need of place moves nothing. */
+  #reveal(): void {
+    if (this.#log.reveal()) this.#follow.settle();
+  }
+
   /** Ask for the page before the oldest chunk while the reader comes near to it. */
-  #reachBack(): void {
+  #scrolled(): void {
+    this.#reveal();
     if (!this.#follow.isFollowing && this.#scroller.scrollTop < NEAR_TOP_PX) this.#store.older();
   }
 

@@ -50,23 +50,43 @@ export function sectionTemplate(
   state: SectionState,
   context: EntryContext,
 ): TemplateResult {
-  const isUser = section.role === "user";
-  const entries = isUser
-    ? html`${section.entries.filter(({ kind }) => kind !== "image").map((entry) => userEntry(entry, context))}
+  const entries =
+    section.role === "user"
+      ? html`${section.entries.filter(({ kind }) => kind !== "image").map((entry) => userEntry(entry, context))}
         ${pictures(section, context)}`
-    : repeat(
-        section.entries,
-        ({ key }) => key,
-        (entry) => entryTemplate(entry, context),
-      );
-  return html`<div class=${isUser ? "dnb-section dnb-user" : "dnb-section"} data-role=${section.role}
-    ?data-past=${state.isPast} ?data-sending=${section.isSending} aria-busy=${section.isSending ? "true" : nothing}>
+      : repeat(
+          section.entries,
+          ({ key }) => key,
+          (entry) => entryTemplate(entry, context),
+        );
+  return sectionFrame(
+    section,
+    state.isPast,
+    html`
     ${section.isSteering ? html`<div class="dnb-bubble-label">added while answering</div>` : nothing}
     ${entries}
     ${state.isStopped ? html`<div class="dnb-stopped"><span .innerHTML=${icons.slash}></span>Stopped</div>` : nothing}
     ${section.isSending ? html`<div class="dnb-bubble-label dnb-sending">sending</div>` : nothing}
     ${section.role === "system" || section.isSending ? nothing : sectionEnd(section, state, context)}
-  </div>`;
+  `,
+  );
+}
+
+/** Return a section that nobody has come near to: its words alone, for a search in the page. */
+export function unseenSection(section: Section): TemplateResult {
+  const words = section.entries.map((entry) =>
+    entry.kind === "text" || entry.kind === "thinking" ? entry.text : "",
+  );
+  return sectionFrame(section, true, html`<div class="dnb-unseen">${words.join("\n\n")}</div>`);
+}
+
+function sectionFrame(
+  { role, isSending }: Section,
+  isPast: boolean,
+  content: TemplateResult,
+): TemplateResult {
+  return html`<div class=${role === "user" ? "dnb-section dnb-user" : "dnb-section"} data-role=${role}
+    ?data-past=${isPast} ?data-sending=${isSending} aria-busy=${isSending ? "true" : nothing}>${content}</div>`;
 }
 
 function pictures(section: Section, context: EntryContext): TemplateResult | typeof nothing {

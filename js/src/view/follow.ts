@@ -12,13 +12,24 @@ export class FollowEnd {
   readonly #onChange: () => void;
   readonly #observer: ResizeObserver | null;
 
-  constructor(scroller: HTMLElement, content: HTMLElement, onChange: () => void) {
+  /** `onChange` is called when the reader leaves the end or comes to it, `onResize` after a resize. */
+  constructor(
+    scroller: HTMLElement,
+    content: HTMLElement,
+    onChange: () => void,
+    onResize: () => void = () => {},
+  ) {
     this.#scroller = scroller;
     this.#onChange = onChange;
     scroller.addEventListener("scroll", this.#scrolled, { passive: true });
     // Heights change without any message too: a fold, a narrower window, a loaded image.
     this.#observer =
-      typeof ResizeObserver === "undefined" ? null : new ResizeObserver(() => this.#resized());
+      typeof ResizeObserver === "undefined"
+        ? null
+        : new ResizeObserver(() => {
+            this.#resized();
+            onResize();
+          });
     this.#observer?.observe(content);
     this.#observer?.observe(scroller);
   }

@@ -6,19 +6,25 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import { guard } from "lit-html/directives/guard.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { type ChatState, type ChatStore, isOnline } from "../chat-state";
-import { isStored } from "../stored-images";
 import { selectChunks } from "../transcript/selectors";
-import { NO_TOOLS, type WorkingTools } from "../transcript/working";
+import { NO_TOOLS } from "../transcript/working";
 import { activity, empty, RetryCountdown } from "./activity";
-import { copyButton } from "./copy";
 import { identity, shapeOf, wasStopped } from "./drawn-parts";
-import { type Again, type EntryContext, messageImage, sectionTemplate } from "./entries";
+import { type Again, type EntryContext, sectionTemplate, unseenSection } from "./entries";
 import type { Folds } from "./folded";
-import type { FormulaSetter } from "./markdown/controls";
-import { MarkdownView } from "./markdown/markdown-view";
+import { LogNodes } from "./log-nodes";
 import { formulaSetter } from "./markdown/set-formula";
-import { type Entry, keysBetween, type Section, selectSections, streamingEntry } from "./sections";
-import { CallNodes } from "./tool-card";
+import { keepingPlace, nearby } from "./nearby";
+import { keysBetween, type Section, selectSections, streamingEntry } from "./sections";
+
+/**
+ * Sections at the end that are drawn at once; those before when the reader comes near, where
+ * anything tells of that.
+ */
+const NEWEST = typeof ResizeObserver === "undefined" ? Number.POSITIVE_INFINITY : 6;
+const NEAR_PX = 700;
+/** What is drawn may be lower than it seemed, and let more come near. */
+const ROUNDS = 4;
 
 /** The scrolling part of one view. */
 export class LogView {
@@ -26,18 +32,16 @@ export class LogView {
   readonly #store: ChatStore;
   readonly #redraw: () => void;
   readonly #onEdit: () => void;
-  readonly #formulas: FormulaSetter;
-  readonly #texts = new Map<number, MarkdownView>();
-  readonly #calls = new Map<number, CallNodes[]>();
-  /** The cards of calls at work by the calls' ids, and what was shown of them. */
-  readonly #atWork = new Map<string, CallNodes>();
-  #working: WorkingTools = NO_TOOLS;
-  readonly #images = new Map<number, { url: string; node: HTMLElement }>();
-  readonly #copies = new Map<number, HTMLElement>();
+  readonly #kept: LogNodes;
   readonly #openFolds: Map<string, boolean>;
   readonly #countdown: RetryCountdown;
   #foldsChanged = 0;
   #sections: readonly Section[] = [];
+  /** The sections that are drawn; the others are plain text as long as nobody comes near. */
+  readonly #seen = new Set<number>();
+  #unseen = 0;
+  #oldest = 0;
+  #nodes: readonly Element[] = [];
   #drawn: readonly unknown[] = [];
 
   /**
@@ -49,7 +53,7 @@ export class LogView {
     this.#redraw = redraw;
     this.#onEdit = onEdit;
     this.#countdown = new RetryCountdown(redraw);
-    this.#formulas = formulaSetter(store.formulas);
+    this.#kept = new LogNodes(formulaSetter(store.formulas), store.images);
     this.#openFolds = new Map(store.folds);
     this.element.className = "dnb-log-content";
   }
@@ -68,22 +72,12 @@ export class LogView {
     ];
     if (structure.every((part, index) => part === this.#drawn[index])) {
       const last = streamingEntry(this.#sections);
-      if (accumulating && last) this.#texts.get(last.key)?.update(accumulating.text, false);
-      this.#growCalls(extensions.workingTools);
+      if (accumulating && last) this.#kept.growText(last.key, accumulating.text);
+      this.#kept.growCalls(extensions.workingTools);
       return;
     }
     this.#drawn = structure;
-    this.#working = extensions.workingTools;
     this.#drawAll(state);
-  }
-
-  /** Show what calls at work have written since, and nothing else. */
-  #growCalls(working: WorkingTools): void {
-    if (working === this.#working) return;
-    for (const [id, tool] of working) {
-      if (tool !== this.#working.get(id)) this.#atWork.get(id)?.grow(tool);
-    }
-    this.#working = working;
   }
 
   #drawAll(state: ChatState): void {
@@ -95,10 +89,44 @@ export class LogView {
       isGenerating: transcript.generating && isLive,
       working: isLive ? extensions.workingTools : NO_TOOLS,
     });
-    this.#forget();
-    const anchor = this.#anchor(state);
-    render(this.#template(state, isLive), this.element);
-    anchor();
+    const oldest = transcript.committed.at(0)?.seq ?? 0;
+    const isOlder = this.#oldest > 1 && oldest < this.#oldest;
+    this.#oldest = oldest;
+    this.#see(this.#sections.slice(-NEWEST));
+    this.#kept.forget(this.#sections, extensions.workingTools);
+    const keys = new Set(this.#sections.map(({ key }) => key));
+    for (const key of this.#seen) if (!keys.has(key)) this.#seen.delete(key);
+    // Older chunks above must not move what the reader looks at.
+    this.#render(state, isOlder);
+  }
+
+  #render(state: ChatState, isKeepingPlace: boolean): void {
+    const draw = () => render(this.#template(state, isOnline(state)), this.element);
+    const scroller = this.element.parentElement;
+    if (scroller && isKeepingPlace) keepingPlace(this.#nodes, scroller, draw);
+    else draw();
+    this.#unseen = this.#sections.filter(({ key }) => !this.#seen.has(key)).length;
+    this.#nodes = [...this.element.querySelectorAll(":scope > .dnb-section")];
+  }
+
+  /** Draw what has come near to what the reader sees; return whether anything had. */
+  reveal(): boolean {
+    const scroller = this.element.parentElement;
+    let isAny = false;
+    for (let round = 0; round < ROUNDS && this.#unseen > 0 && scroller?.clientHeight; round += 1) {
+      const { start, stop } = nearby(this.#nodes, scroller, NEAR_PX);
+      if (!this.#see(this.#sections.slice(start, stop))) return isAny;
+      this.#render(this.#store.state(), true);
+      isAny = true;
+    }
+    return isAny;
+  }
+
+  /** Let sections be drawn from now on; return whether any was not. */
+  #see(sections: readonly Section[]): boolean {
+    const unseen = sections.filter(({ key }) => !this.#seen.has(key));
+    for (const { key } of unseen) this.#seen.add(key);
+    return unseen.length > 0;
   }
 
   #template(state: ChatState, isLive: boolean): TemplateResult {
@@ -116,6 +144,9 @@ export class LogView {
           const isPast = index < last - 1;
           const facts = state.facts.get(section.key);
           const isStopped = wasStopped(section, state.stops);
+          if (!this.#seen.has(section.key)) {
+            return guard([section.key, section.last], () => unseenSection(section));
+          }
           return guard(
             [
               ...[...identity(section), isPast, again !== null, this.#foldsOf(section)],
@@ -136,24 +167,10 @@ export class LogView {
       folds: this.#folds,
       again,
       ask: isLive ? ({ key, last }) => this.#store.about(key, last) : null,
-      textNode: (key, text, isStreaming) => {
-        const view = this.#texts.get(key) ?? new MarkdownView(this.#formulas);
-        this.#texts.set(key, view);
-        view.update(text, !isStreaming);
-        return view.element;
-      },
-      callNodes: (key, index, { call, state }) => {
-        const all = this.#calls.get(key) ?? [];
-        this.#calls.set(key, all);
-        all[index] ??= new CallNodes();
-        const nodes = all[index];
-        if (state === "writing" || state === "running") this.#atWork.set(call.toolCallId, nodes);
-        return nodes;
-      },
-      imageNode: (key, url) => this.#imageNode(key, url),
+      ...this.#kept.nodes,
       copyNode: ({ key, role }) => {
         const label = role === "user" ? "Copy message" : "Copy answer";
-        return kept(this.#copies, key, () => copyButton(label, () => this.#answerText(key)));
+        return this.#kept.copy(key, label, () => this.#answerText(key));
       },
     };
   }
@@ -181,17 +198,13 @@ export class LogView {
 
   /** Return the nodes of what stands between two places of the log, both included. */
   nodesOf(first: number, last: number): HTMLElement[] {
-    const keys = keysBetween(this.#sections, first, last).map((key) => `[data-key="${key}"]`);
+    const places = keysBetween(this.#sections, first, last);
+    const within = this.#sections.filter((section) =>
+      places.some((place) => place >= section.key && place <= section.last),
+    );
+    if (this.#see(within)) this.#render(this.#store.state(), true);
+    const keys = places.map((key) => `[data-key="${key}"]`);
     return keys.length === 0 ? [] : [...this.element.querySelectorAll<HTMLElement>(keys.join())];
-  }
-
-  /** Return the node of an image: the same one when what was sent comes back stored. */
-  #imageNode(key: number, url: string): HTMLElement {
-    const known = this.#images.get(key);
-    const isSame = known?.url === url || (isStored(url) && known?.url.startsWith("data:"));
-    const node = known && isSame ? known.node : messageImage(url, this.#store.images);
-    this.#images.set(key, { url, node });
-    return node;
   }
 
   #answerText(key: number): string {
@@ -229,40 +242,4 @@ export class LogView {
       </button>
     </div>`;
   }
-
-  /** Older chunks above must not move what the reader looks at: return what makes up for them. */
-  #anchor(state: ChatState): () => void {
-    const scroller = this.element.parentElement;
-    const first = this.element.querySelector<HTMLElement>(".dnb-section");
-    const oldest = state.live.transcript.committed.at(0)?.seq ?? 0;
-    const isOlder = this.#oldest > 1 && oldest < this.#oldest;
-    this.#oldest = oldest;
-    if (!scroller || !first || !isOlder) return () => {};
-    const before = first.getBoundingClientRect().top;
-    return () => {
-      scroller.scrollTop += first.getBoundingClientRect().top - before;
-    };
-  }
-  #oldest = 0;
-
-  /** Drop the nodes of entries that are gone. */
-  #forget(): void {
-    const keys = new Set(
-      this.#sections.flatMap(({ key, entries }) => [key, ...entries.map(keyOf)]),
-    );
-    for (const nodes of [this.#texts, this.#calls, this.#images, this.#copies]) {
-      for (const key of nodes.keys()) if (!keys.has(key)) nodes.delete(key);
-    }
-    for (const id of this.#atWork.keys()) if (!this.#working.has(id)) this.#atWork.delete(id);
-  }
-}
-
-function keyOf({ key }: Entry): number {
-  return key;
-}
-
-function kept(nodes: Map<number, HTMLElement>, key: number, make: () => HTMLElement): HTMLElement {
-  const node = nodes.get(key) ?? make();
-  nodes.set(key, node);
-  return node;
 }
