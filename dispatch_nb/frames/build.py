@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -93,9 +95,17 @@ def _text(values: Any) -> Any:
     if not isinstance(values, np.ndarray):
         array = np.empty(len(values), dtype=object)
         array[:] = values
-    array[pd.isna(array)] = pd.NA
+    array[_is_none(array)] = pd.NA
     # Made from outside it would look at every value again.
     return pd.array([], dtype=dtype)._from_backing_data(array)
+
+
+def _is_none(texts: Any) -> Any:
+    """Return where an array of objects has None, by its address: to look at each costs more."""
+    if not len(texts) or sys.implementation.name != "cpython" or not texts.flags.c_contiguous:
+        return pd.isna(texts)
+    addresses = (ctypes.c_ssize_t * len(texts)).from_address(texts.ctypes.data)
+    return np.frombuffer(addresses, "intp") == id(None)
 
 
 def category(codes: Any, words: Sequence[str]) -> Any:

@@ -16,7 +16,7 @@ from .scope import Scope
 
 __all__ = ["read_rows"]
 
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 8_192
 # So few that Python's garbage collector does not begin to look at them.
 _ROWS_FETCHED = 512
 _TRIED = 512
