@@ -105,7 +105,7 @@ def _is_none(texts: Any) -> Any:
     if not len(texts) or sys.implementation.name != "cpython" or not texts.flags.c_contiguous:
         return pd.isna(texts)
     addresses = (ctypes.c_ssize_t * len(texts)).from_address(texts.ctypes.data)
-    return np.frombuffer(addresses, "intp") == id(None)
+    return np.ctypeslib.as_array(addresses) == id(None)
 
 
 def category(codes: Any, words: Sequence[str]) -> Any:
