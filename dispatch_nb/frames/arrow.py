@@ -32,6 +32,7 @@ MANY_ROWS = 150_000
 
 _WORKER = Path(__file__).with_name("arrow_worker.py")
 _ROWS_AT_ONCE = 32_768
+_BYTES_AT_ONCE = 32 << 20
 _MOST = 2
 _PARTS_EACH = 4
 _FALSE = "FALSE"
@@ -92,9 +93,16 @@ def read_parts(path: Path, spec: FrameSpec, scopes: Sequence[Scope]) -> Iterator
 
     uri, take = f"{path.absolute().as_uri()}?mode=ro", partial(_batch, read)
     for arrays, rows in read_side_by_side(
-        _WORKER, uri, statements, _ROWS_AT_ONCE, take, _processes()
+        _WORKER, uri, statements, _rows_at_once(path, scopes), take, _processes()
     ):
         yield {name: arrays.get(name, pyarrow.repeat(False, rows)) for name in given}
+
+
+def _rows_at_once(path: Path, scopes: Sequence[Scope]) -> int:
+    """Return how many rows make a batch: fewer where they are long, by what the file holds."""
+    rows = max((scope.rows[2] for scope in scopes if scope.rows), default=0)
+    size = path.stat().st_size if path.exists() else 0
+    return max(256, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(1, size)))
 
 
 def _statement(spec: FrameSpec, scope: Scope) -> str:
