@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Locator, expect
+
+from .lab import Notebook
+
 ANSWER = r"""## Two ways to the same line
 
 The least-squares line through points $(x_i, y_i)$ minimises the **sum of squared
@@ -64,8 +68,8 @@ def used(given, answered, cached=0):
     return UsageReport(usage)
 
 
-def chat(*steps, **options):
-    return dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=":memory:", **options)
+def chat(*steps, pace=0, **options):
+    return dn.Chat(dn.ScriptedProvider(steps=steps, pace=pace), store=":memory:", **options)
 
 
 async def weather(city: str) -> str:
@@ -87,7 +91,27 @@ async def read_table(path: str) -> str:
     raise FileNotFoundError(f"No such file: {path}")
 '''
 
-ASK = "one = chat([ReasoningDelta(THOUGHT), *pieces(ANSWER), used(412, 318, 256), Finish('stop')])"
+PRICE = "dn.prices.set('scripted:custom', input=2.5, output=10, context_window=8_000)\n"
+ASK = (
+    f"{PRICE}one = chat([ReasoningDelta(THOUGHT), *pieces(ANSWER), used(1412, 318, 1024),"
+    " Finish('stop')], pace=250)"
+)
+
+STORE = """
+place = "states.db"
+asked = [
+    ("How do I fit a line by hand?", 412, 318), ("Compare Oslo and Rome", 180, 44),
+    ("Why is the second derivative of the residuals negative where the data are sparse, and what"
+     " does that say about the choice of the kernel?", 1210, 860),
+    ("Name three lighthouses", 31, 12), ("Translate the abstract into Welsh", 620, 590),
+]
+for prompt, given, answered in asked:
+    steps = [[TextDelta("An answer."), used(given, answered), Finish("stop")]]
+    held = dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=place)
+    held.send(prompt).result(timeout=20)
+    held.close()
+dn.Store(place)
+"""
 
 CELLS: dict[str, tuple[str, str]] = {
     "empty": ("made = chat([])\nmade", ".dnb-empty-title"),
@@ -143,6 +167,51 @@ CELLS: dict[str, tuple[str, str]] = {
         "turn = made.send('Summarise the paper.')\nmade",
         ".dnb-retry",
     ),
+    "results": (
+        "rows = '\\n'.join(f'{n:>4}  {n * n:>7}  {n ** 0.5:8.4f}' for n in range(1, 400))\n"
+        "async def tabulate(upto: int, columns: list) -> str:\n"
+        "    'Make a table.'\n    await asyncio.sleep(0.02)\n    return rows\n\n"
+        "async def query(sql: str) -> str:\n"
+        "    'Ask the database.'\n    raise ValueError('near \"FORM\": syntax error\\n  SELECT *"
+        " FORM measurements\\n           ^')\n\n"
+        "sql = 'SELECT station, avg(t) AS mean\\nFORM measurements\\nGROUP BY station'\n"
+        "made = chat(\n"
+        "    [ToolCall('1', 'tabulate', {'upto': 400, 'columns': ['n', 'square', 'root']}),"
+        " Finish('tool_calls')],\n"
+        "    [ToolCall('2', 'query', {'sql': sql}), Finish('tool_calls')],\n"
+        "    [TextDelta('The table is there; the query has a typing error.'), Finish('stop')],\n"
+        "    tools=[tabulate, query],\n)\n"
+        "turn = made.send('Tabulate squares, then ask the database.')\nmade",
+        ".dnb-chat[data-status=idle] .dnb-tool[data-state=error]",
+    ),
+    "queue": (
+        "made = chat([*pieces('I look at the first station and '), FOR_EVER])\n"
+        "turn = made.send('Compare all stations.')\n"
+        "await asyncio.sleep(0.3)\n"
+        "turn.steer('Only those north of 60 degrees, please.')\n"
+        "turn.steer('And give the altitudes in metres, with the year of the first measurement'"
+        " ' of each, so that I can order them by hand afterwards.')\nmade",
+        ".dnb-queue-item >> nth=1",
+    ),
+    "images": (
+        "from matplotlib.figure import Figure\n"
+        "figure = Figure(figsize=(4, 2.2), dpi=100)\n"
+        "axes = figure.subplots()\naxes.plot([3, 1, 4, 1, 5, 9, 2, 6])\n"
+        "axes.set_xlabel('day')\naxes.set_ylabel('count')\nfigure.tight_layout()\n"
+        "made = chat([*pieces('The counts peak on **day 5**; the week before is quiet.'),"
+        " used(1210, 24), Finish('stop')])\n"
+        "turn = made.send('What stands out?', images=[figure,"
+        " 'https://example.org/stations.png'])\nmade",
+        ".dnb-chat[data-status=idle] .dnb-pictures img",
+    ),
+    "settings": (
+        f"{PRICE}"
+        "before, after = ANSWER.split('$$')[0], ANSWER[ANSWER.index('```'):]\n"
+        "text = before + after[: after.index('| Method')]\n"
+        "made = chat([*pieces(text), used(2412, 318, 256), Finish('stop')])\n"
+        "turn = made.send('How do I fit a line by hand?')\nmade",
+        ".dnb-chat[data-status=idle] .dnb-formula.dnb-set",
+    ),
     "stopped": (
         "made = chat([*pieces('A lighthouse stands where the land ends and '), FOR_EVER])\n"
         "turn = made.send('Write a long text about lighthouses.')\n"
@@ -157,5 +226,32 @@ CELLS: dict[str, tuple[str, str]] = {
         "for n in range(1, 13):\n    await made.send(f'Question {n}')\nmade",
         ".dnb-chat[data-status=idle] [data-role=assistant]:nth-of-type(4)",
     ),
+    "store": (STORE, ".dnb-library-row >> nth=4"),
+    "lost": (
+        "made = chat([*pieces('A lighthouse stands where the land ends and '), FOR_EVER])\n"
+        "turn = made.send('Write a long text about lighthouses.')\nmade",
+        ".dnb-text",
+    ),
 }
-"""A cell for each state, and what is on the page when it is reached."""
+"""A cell for each state, and what is on the page when it is reached; `lost` must be the last."""
+
+
+def finish(name: str, notebook: Notebook, chat: Locator) -> None:
+    """Do what a person does to get from the cell to the state."""
+    match name:
+        case "answer":
+            chat.locator(".dnb-details").last.click()
+            expect(chat.locator("dl.dnb-facts")).to_contain_text("Tokens out")
+        case "long":
+            chat.locator(".dnb-log").press("PageUp")
+            expect(chat.locator(".dnb-jump-button")).to_be_visible()
+        case "settings":
+            chat.locator("button.dnb-model").click()
+            chat.locator("input[role=combobox]").fill("gpt-5")
+            chat.locator("[role=option]").first.wait_for()
+            chat.locator("input[role=combobox]").press("ArrowDown")
+        case "lost":
+            notebook.restart_kernel()
+            expect(chat).to_have_attribute("data-connection", "lost")
+        case _:
+            pass

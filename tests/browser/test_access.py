@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from .lab import Lab, open_notebook
-from .states import CELLS, PREPARE
+from .states import CELLS, PREPARE, finish
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 # What only a whole page can keep: a chat is a part of a notebook's.
@@ -52,9 +52,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, lab: Lab, dark: bool) 
             chat.wait_for()
             page.locator(place).last.wait_for()
             page.wait_for_timeout(400)
-            if state == "answer":
-                chat.locator(".dnb-details").last.click()
-                expect(chat.locator("dl.dnb-facts")).to_contain_text("Tokens out")
+            finish(state, notebook, chat)
             if found := violations(page, index):
                 troubles[state] = found
     assert troubles == {}, json.dumps(troubles, indent=1)

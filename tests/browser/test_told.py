@@ -1,0 +1,157 @@
+"""What a screen reader hears of a turn; what the page tells of a message, against the frames."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, expect
+
+from .lab import Lab, Notebook, open_notebook
+
+LISTEN = """() => {
+  window.heard = [];
+  const region = document.querySelector('.dnb-chat [role=status]');
+  new MutationObserver(() => { if (region.textContent) heard.push(region.textContent); })
+    .observe(region, { childList: true, characterData: true, subtree: true });
+  window.live = [...document.querySelectorAll('.dnb-chat [aria-live]:not([aria-live=off])')]
+    .map(({ className }) => className);
+}"""
+MAKE = """
+import asyncio
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import Failure, Finish, TextDelta, ToolCall
+
+async def look(place: str) -> str:
+    "Look at a place."
+    await asyncio.sleep(0.3)
+    if place == "nowhere":
+        raise LookupError("there is no such place")
+    return "seen"
+
+long = [TextDelta(f"w{n} ") for n in range(400)]
+steps = [
+    [*long, ToolCall("1", "look", {"place": "here"}), ToolCall("2", "look", {"place": "nowhere"}),
+     Finish("tool_calls")],
+    [*long, Finish("stop")],
+    [*long, Failure("The model is full.", code="529")],
+    [*long, lambda: asyncio.Event().wait()],
+]
+chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=600), tools=[look], store=":memory:")
+chat
+"""
+
+
+def heard(notebook: Notebook) -> list[str]:
+    said: list[str] = notebook.page.evaluate("() => heard.splice(0)")
+    return said
+
+
+def send(chat: Locator, text: str) -> None:
+    chat.locator("textarea.dnb-input").fill(text)
+    chat.locator("textarea.dnb-input").press("Enter")
+
+
+def test_beginnings_and_ends_are_announced_and_never_a_token(browser: Browser, lab: Lab) -> None:
+    name = lab.write("heard.ipynb", [MAKE])
+    with open_notebook(browser, lab, name) as notebook:
+        notebook.run(0)
+        chat = notebook.chat
+        expect(chat).to_have_attribute("data-connection", "live")
+        notebook.page.evaluate(LISTEN)
+        # There is one voice: nothing else on the page speaks by itself.
+        assert len(notebook.page.evaluate("() => live")) == 1
+        send(chat, "look")
+        expect(chat).to_have_attribute("data-status", "running")
+        expect(chat).to_have_attribute("data-status", "idle")
+        tools = ["Running tools look, look", "Tool look finished. Tool look failed"]
+        apart = ["Running tool look", "Tool look failed", "Tool look finished"]
+        said = heard(notebook)
+        assert said[0] == "Answering"
+        assert said[-1] == "Answer finished"
+        assert said[1:-1] == tools or 2 <= len(said[1:-1]) <= 4, said
+        assert all(each in (*tools, *apart) for each in said[1:-1]), said
+        send(chat, "fail")
+        expect(chat.locator(".dnb-error")).to_be_visible()
+        expect(chat).to_have_attribute("data-status", "idle")
+        assert heard(notebook) == ["Answering", "Error: The model is full."]
+        send(chat, "stop")
+        expect(chat.locator("[data-role=assistant]").last).to_contain_text("w399")
+        chat.get_by_role("button", name="Stop").click()
+        expect(chat.locator(".dnb-stopped")).to_be_visible()
+        assert heard(notebook) == ["Answering", "Stopped"]
+
+
+FACTS = """
+import json
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import Finish, TextDelta, UsageReport
+from dispatch_nb.wire.conversation import Usage
+
+dn.prices.set("scripted:custom", input=3, output=15, cache_read=0.3, context_window=4_000)
+used = UsageReport(Usage(input_tokens=1412, output_tokens=318, cache_read_tokens=1024))
+steps = [[*(TextDelta(f"w{n} ") for n in range(60)), used, Finish("stop")]]
+chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=200), store=":memory:")
+display(chat)
+turn = chat.send("go")
+await turn
+"""
+READ = """
+row = chat.steps.iloc[0]
+names = ["input_tokens", "output_tokens", "cache_read_tokens", "cost_usd",
+         "time_to_first_chunk_s", "output_tokens_per_s"]
+print(json.dumps({name: float(row[name]) for name in names}))
+"""
+
+
+def number(text: str) -> float:
+    """Return the number in a fact, in milliseconds where it is a duration."""
+    found = re.search(r"[\d,.]+", text)
+    assert found is not None, text
+    value = float(found[0].replace(",", ""))
+    return value * 1000 if re.search(r"\d s$", text) else value
+
+
+def test_the_facts_of_an_answer_are_those_of_the_frames_and_it_is_copied_whole(
+    browser: Browser, lab: Lab
+) -> None:
+    name = lab.write("facts.ipynb", [FACTS, READ])
+    with open_notebook(browser, lab, name) as notebook:
+        notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        notebook.run(0)
+        notebook.run(1)
+        row: dict[str, Any] = json.loads(notebook.output(1).split("\n")[0])
+        chat = notebook.chat
+        answer = chat.locator("[data-role=assistant]")
+        answer.hover()
+        answer.get_by_role("button", name="Details").click()
+        panel = answer.locator("dl.dnb-facts")
+        expect(panel).to_contain_text("Tokens out")
+        facts = dict(
+            zip(
+                panel.locator("dt").all_inner_texts(),
+                panel.locator("dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert number(facts["Tokens in"]) == row["input_tokens"] == 1412
+        assert number(facts["Tokens out"]) == row["output_tokens"] == 318
+        assert number(facts["Cached"]) == row["cache_read_tokens"] == 1024
+        assert abs(number(facts["Cost"]) - row["cost_usd"]) <= 0.000_05
+        assert abs(row["cost_usd"] - ((1412 - 1024) * 3 + 1024 * 0.3 + 318 * 15) / 1e6) < 1e-9
+        assert abs(number(facts["First token after"]) - row["time_to_first_chunk_s"] * 1000) <= 50
+        assert abs(number(facts["Speed"]) - row["output_tokens_per_s"]) <= 1
+        assert re.search(r"\d\d:\d\d", facts["Time"])
+        gauge = chat.locator("meter.dnb-gauge")
+        assert abs(gauge.evaluate("e => e.value") - 1730 / 4000) < 1e-6
+        expect(gauge).to_have_attribute("aria-label", "Context: 1,730 tokens of 4,000")
+        answer.get_by_role("button", name="Copy answer").click()
+        expect(answer.get_by_role("button", name="Copied")).to_be_visible()
+        copied = notebook.page.evaluate("() => navigator.clipboard.readText()")
+        assert copied.split() == [f"w{n}" for n in range(60)]
+        prompt = chat.locator("[data-role=user]")
+        prompt.hover()
+        prompt.get_by_role("button", name="Copy message").click()
+        expect(prompt.get_by_role("button", name="Copied")).to_be_visible()
+        assert notebook.page.evaluate("() => navigator.clipboard.readText()") == "go"
