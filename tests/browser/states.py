@@ -68,8 +68,12 @@ def used(given, answered, cached=0):
     return UsageReport(usage)
 
 
-def chat(*steps, pace=0, **options):
-    return dn.Chat(dn.ScriptedProvider(steps=steps, pace=pace), store=":memory:", **options)
+def slowly(events):
+    return [part for event in events for part in (event, Pause(0.004))]
+
+
+def chat(*steps, **options):
+    return dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=":memory:", **options)
 
 
 async def weather(city: str) -> str:
@@ -93,8 +97,8 @@ async def read_table(path: str) -> str:
 
 PRICE = "dn.prices.set('scripted:custom', input=2.5, output=10, context_window=8_000)\n"
 ASK = (
-    f"{PRICE}one = chat([ReasoningDelta(THOUGHT), *pieces(ANSWER), used(1412, 318, 1024),"
-    " Finish('stop')], pace=250)"
+    f"{PRICE}one = chat([Pause(0.42), ReasoningDelta(THOUGHT), *slowly(pieces(ANSWER)),"
+    " used(1412, 318, 1024), Finish('stop')])"
 )
 
 STORE = """

@@ -16,16 +16,12 @@ from .lab import WAIT_MS, Lab, Notebook, open_notebook
 
 WORDS = 1200
 MAKE = f"""
-import time
+import asyncio, time
 import dispatch_nb as dn
 from dispatch_nb.engine.contracts import Finish, TextDelta
 
-words = [TextDelta(f"w{{n:04}} ") for n in range({WORDS})]
-more = [TextDelta(f"v{{n:04}} ") for n in range(20)]
-chat = dn.Chat(
-    dn.ScriptedProvider(steps=[[*words, Finish("stop")], [*more, Finish("stop")]], pace=PACE),
-    store=":memory:",
-)
+words = [part for n in range({WORDS}) for part in (TextDelta(f"w{{n:04}} "), PAUSE)]
+chat = dn.Chat(dn.ScriptedProvider(steps=[[*words, Finish("stop")]]), store=":memory:")
 told, times, waiting = [], [], []
 send, events = chat._outbox._send, chat._outbox.events
 def counted(message):
@@ -45,12 +41,13 @@ ALL = [f"w{number:04}" for number in range(WORDS)]
 
 
 def made(pace: int) -> str:
-    return MAKE.replace("PACE", str(pace))
+    """Return the cell of a chat that says so many words a second."""
+    return MAKE.replace("PAUSE", f"lambda: asyncio.sleep({1 / pace})")
 
 
 def words(chat: Locator) -> list[str]:
     """Return the numbered words of the page, as they stand in it."""
-    return re.findall(r"\b[wv]\d{4}\b", chat.locator(".dnb-log").text_content() or "")
+    return re.findall(r"\bw\d{4}\b", chat.locator(".dnb-log").text_content() or "")
 
 
 def wait_for_word(chat: Locator, number: int) -> None:
@@ -146,7 +143,7 @@ def test_a_notebook_behind_another_one_goes_on_and_is_whole_when_it_is_in_front(
 def test_a_page_that_is_reloaded_during_a_turn_goes_on_with_it_and_can_stop_it(
     browser: Browser, lab: Lab
 ) -> None:
-    name = lab.write("reload.ipynb", [made(25), ASK, "print(turn.finish_reason, chat.status)"])
+    name = lab.write("reload.ipynb", [made(40), ASK, "print(turn.finish_reason, chat.status)"])
     with open_notebook(browser, lab, name) as notebook:
         notebook.run(0)
         notebook.run(1)

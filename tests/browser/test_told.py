@@ -30,7 +30,8 @@ async def look(place: str) -> str:
         raise LookupError("there is no such place")
     return "seen"
 
-long = [TextDelta(f"w{n} ") for n in range(400)]
+pause = lambda: asyncio.sleep(0.002)
+long = [part for n in range(400) for part in (TextDelta(f"w{n} "), pause)]
 steps = [
     [*long, ToolCall("1", "look", {"place": "here"}), ToolCall("2", "look", {"place": "nowhere"}),
      Finish("tool_calls")],
@@ -38,7 +39,7 @@ steps = [
     [*long, Failure("The model is full.", code="529")],
     [*long, lambda: asyncio.Event().wait()],
 ]
-chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=600), tools=[look], store=":memory:")
+chat = dn.Chat(dn.ScriptedProvider(steps=steps), tools=[look], store=":memory:")
 chat
 """
 
@@ -84,15 +85,16 @@ def test_beginnings_and_ends_are_announced_and_never_a_token(browser: Browser, l
 
 
 FACTS = """
-import json
+import asyncio, json
 import dispatch_nb as dn
 from dispatch_nb.engine.contracts import Finish, TextDelta, UsageReport
 from dispatch_nb.wire.conversation import Usage
 
 dn.prices.set("scripted:custom", input=3, output=15, cache_read=0.3, context_window=4_000)
 used = UsageReport(Usage(input_tokens=1412, output_tokens=318, cache_read_tokens=1024))
-steps = [[*(TextDelta(f"w{n} ") for n in range(60)), used, Finish("stop")]]
-chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=200), store=":memory:")
+pause = lambda: asyncio.sleep(0.01)
+said = [part for n in range(60) for part in (pause, TextDelta(f"w{n} "))]
+chat = dn.Chat(dn.ScriptedProvider(steps=[[*said, used, Finish("stop")]]), store=":memory:")
 display(chat)
 turn = chat.send("go")
 await turn

@@ -19,7 +19,7 @@ function context(meter: ChatState["meter"]): TemplateResult | null {
     full === null
       ? nothing
       : html`<meter class="dnb-gauge" min="0" max="1" high="0.8" value=${full} aria-label=${title}></meter>`
-  }${compact(size)}<span class="dnb-wide"> context</span></span>`;
+  }${compact(size)}${window === undefined ? "" : ` / ${compact(window)}`}<span class="dnb-wide"> context</span></span>`;
 }
 
 function cost(meter: ChatState["meter"]): TemplateResult | null {

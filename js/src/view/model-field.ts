@@ -143,7 +143,7 @@ export class ModelField {
     });
     if (!list.matches(":popover-open")) {
       list.showPopover();
-      // What scrolls below an open list would leave it behind.
+      // The field may move under its list: with the page, or by what grows above it.
       window.addEventListener("scroll", this.#scrolled, { capture: true, passive: true });
       window.addEventListener("resize", this.#close);
     }
@@ -167,7 +167,7 @@ export class ModelField {
   };
 
   readonly #scrolled = (event: Event): void => {
-    if (event.target !== this.#element) this.#close();
+    if (this.#element && event.target !== this.#element) this.#place(this.#element);
   };
 
   readonly #left = (event: FocusEvent): void => {
