@@ -247,7 +247,8 @@ def finish(name: str, notebook: Notebook, chat: Locator) -> None:
             chat.locator(".dnb-details").last.click()
             expect(chat.locator("dl.dnb-facts")).to_contain_text("Tokens out")
         case "long":
-            chat.locator(".dnb-log").press("PageUp")
+            chat.locator(".dnb-log").hover()
+            notebook.page.mouse.wheel(0, -500)
             expect(chat.locator(".dnb-jump-button")).to_be_visible()
         case "settings":
             chat.locator("button.dnb-model").click()
