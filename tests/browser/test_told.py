@@ -66,6 +66,7 @@ def test_beginnings_and_ends_are_announced_and_never_a_token(browser: Browser, l
         send(chat, "look")
         expect(chat).to_have_attribute("data-status", "running")
         expect(chat).to_have_attribute("data-status", "idle")
+        expect(chat.locator(".dnb-status")).to_have_text("Answer finished")
         tools = ["Running tools look, look", "Tool look finished. Tool look failed"]
         apart = ["Running tool look", "Tool look failed", "Tool look finished"]
         said = heard(notebook)
@@ -76,11 +77,13 @@ def test_beginnings_and_ends_are_announced_and_never_a_token(browser: Browser, l
         send(chat, "fail")
         expect(chat.locator(".dnb-error")).to_be_visible()
         expect(chat).to_have_attribute("data-status", "idle")
+        expect(chat.locator(".dnb-status")).to_have_text("Error: The model is full.")
         assert heard(notebook) == ["Answering", "Error: The model is full."]
         send(chat, "stop")
         expect(chat.locator("[data-role=assistant]").last).to_contain_text("w399")
         chat.get_by_role("button", name="Stop").click()
         expect(chat.locator(".dnb-stopped")).to_be_visible()
+        expect(chat.locator(".dnb-status")).to_have_text("Stopped")
         assert heard(notebook) == ["Answering", "Stopped"]
 
 
