@@ -27,7 +27,7 @@ from .scope import Scope
 
 __all__ = ["MANY_ROWS", "can_read", "divided", "read_parts"]
 
-MANY_ROWS = 150_000
+MANY_ROWS = 50_000
 """From so many rows on it is worth while to start the processes."""
 
 _WORKER = Path(__file__).with_name("arrow_worker.py")
