@@ -82,6 +82,7 @@ class UsageView(anywidget.AnyWidget):
         self._seen_version: int | None = None
         self._painted = 0
         self._told_at = self._saved_at = 0.0
+        self._views = ViewContext(self._is_running, lambda: self.send_state("latest"))
         self.set_trait("of", "store" if chat is None else "chat")
         self.set_trait("conversation_id", "" if chat is None else chat.conversation_id)
         self._told = self._meter.figures(_first_look(chat is not None), self._live(None))
@@ -91,7 +92,6 @@ class UsageView(anywidget.AnyWidget):
         self._save()
         # Last: what a page is told of a new widget is what it has at this moment.
         super().__init__()
-        self._views = ViewContext(self._is_running, lambda: self.send_state("latest"))
         self._stop_hearing = None if chat is None else chat.on_update(self._hear)
         self.on_msg(self._on_message)
 
@@ -248,7 +248,7 @@ class UsageView(anywidget.AnyWidget):
         saved = w.SavedFigures(look=told.look, head=told.head, bars=told.bars).to_wire()
         self._saved_at = time.monotonic()
         if saved != self.saved:
-            self.set_trait("saved", saved)
+            self._views.run(self.set_trait, "saved", saved)
 
     def _tell(self, message: WireModel) -> None:
         self._views.run(self.send, message.to_wire())
