@@ -28,6 +28,22 @@ second = [TextDelta("word " * 400), Pause(6), TextDelta("end"), used, Finish("st
 chat = dn.Chat(dn.ScriptedProvider(steps=[first, second], pace=0), store=":memory:")
 await chat.send("first")
 """
+LONG = """
+import dispatch_nb as dn
+from dispatch_nb.engine.contracts import Finish, TextDelta, UsageReport
+from dispatch_nb.wire.conversation import Usage
+
+def step(n):
+    used = UsageReport(Usage(input_tokens=50 * n, output_tokens=20))
+    return [TextDelta(f"Answer number {n}. " + "More of it. " * 30), used, Finish("stop")]
+
+steps = [step(n) for n in range(1, 131)]
+spoken = dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store="long.db", conversation="long")
+for n in range(1, 131):
+    await spoken.send(f"Question {n}")
+spoken.close()
+chat = dn.Chat(store="long.db", conversation="long")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +89,37 @@ def test_a_running_turn_is_followed_and_counts_exactly_when_it_has_ended(
         expect(usage.locator(".dnb-usage-value").nth(1)).to_contain_text("1.13k")
         notebook.run(4)
         assert notebook.output(4).split() == ["1134"]
+
+
+def test_a_bar_leads_to_its_answer_in_a_chat_on_the_page_however_far_back(
+    browser: Browser, lab: Lab
+) -> None:
+    show = "import ipywidgets\nipywidgets.VBox([dn.UsageView(chat), chat])"
+    name = lab.write("usage-long.ipynb", [LONG, show])
+    with open_notebook(browser, lab, name) as notebook:
+        page = notebook.page
+        notebook.run(0)
+        notebook.run(1)
+        usage = widget(page)
+        chat = page.locator(".dnb-chat[data-conversation=long]")
+        expect(chat).to_contain_text("Answer number 130.")
+        assert chat.locator(".dnb-section").count() < 200
+        for _ in range(2):
+            usage.get_by_label("Earlier steps").click()
+            page.wait_for_timeout(400)
+        expect(usage.locator(".dnb-usage-range").first).to_have_text("Steps 1\u201348 of 130")
+        usage.locator(".dnb-usage-bar").nth(2).click()
+        found = chat.locator("[data-found]")
+        expect(found).to_have_count(1)
+        expect(found).to_contain_text("Answer number 3.")
+        page.wait_for_timeout(500)
+        assert in_view(page, found, chat.locator(".dnb-log"))
+        expect(found).to_be_in_viewport()
+        assert page.evaluate("() => document.activeElement.innerText").startswith(
+            "Answer number 3."
+        )
+        expect(usage.locator(".dnb-usage-panel")).to_be_visible()
+        expect(found).to_have_count(0, timeout=6000)
 
 
 def test_a_store_is_narrowed_and_a_conversation_opens_at_a_step_with_a_way_back(

@@ -85,7 +85,6 @@ export class GoTo {
     this.#mark(nodes);
     head.tabIndex = -1;
     head.focus({ preventScroll: true });
-    this.#root.scrollIntoView?.({ block: "nearest" });
     cancelAnimationFrame(this.#frame);
     this.#scroll(head, SETTLING_FRAMES);
   }
@@ -94,6 +93,8 @@ export class GoTo {
     const room = this.#scroller.clientHeight / 6;
     const top = head.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
     if (Math.abs(top - room) > 1) this.#scroller.scrollTop += top - room;
+    // The page too: at once, and when the log has come to rest.
+    if (frames % SETTLING_FRAMES === 0) head.scrollIntoView?.({ block: "nearest" });
     if (frames > 0) this.#frame = requestAnimationFrame(() => this.#scroll(head, frames - 1));
   }
 
