@@ -107,3 +107,9 @@ def a_settled_turn_gives_its_rows_to_one_that_failed() -> Iterator[None]:
 def a_failed_turn_stands_behind_what_was_stored_later() -> Iterator[None]:
     with mock.patch.object(sync_places, "_known_place", return_value=None):
         yield
+
+
+@shown_by("window/text that came twice is the one whose call follows, in a turn that died")
+def a_row_of_a_step_that_is_over_contradicts_nothing() -> Iterator[None]:
+    with mock.patch.object(sync_align._Aligner, "_is_past_its_rows", return_value=False):
+        yield

@@ -15,6 +15,7 @@ from .log import Log
 from .state import Accumulating, Provisional
 from .sync_advance import CONTRADICTION, Advance, advance, is_missing
 from .sync_state import (
+    MOST_LOOKED_AT,
     Row,
     SyncState,
     Track,
@@ -22,6 +23,7 @@ from .sync_state import (
     is_silent,
     is_twin,
     names_its_step,
+    step_of,
 )
 
 __all__ = ["align", "is_doubtful"]
@@ -64,6 +66,7 @@ class _Aligner:
         self._tracks = sync.tracks
         self._growing = growing
         self._found: dict[tuple[int, int, bool], list[_Reading]] = {}
+        self._ends: dict[str, dict[str, int]] = {}
 
     def readings(self, number: int, at: int, anchored: bool) -> list[_Reading]:
         """Return the best readings of the tracks from `number` on, in the rows from `at` on.
@@ -114,10 +117,29 @@ class _Aligner:
             for rest in self.readings(number + 1, index_after(self._rows, track.cursor), True):
                 if track is not begun.track and not rest.matched:
                     continue
-                lost = CONTRADICTION if rest.matched and track.ended and is_missing(track) else 0.0
+                is_lost = rest.matched and track.ended and is_missing(track)
+                lost = CONTRADICTION * (is_lost or self._is_past_its_rows(track))
                 total = cost + gap + failed + unproven + lost + rest.cost
                 mine = track._replace(has_rivals=has_rivals)
                 yield _Reading(total, track.start or 0, (mine, *rest.tracks), matched=True)
+
+    def _is_past_its_rows(self, track: Track) -> bool:
+        """Tell whether a row behind the cursor is of a step that ended before it.
+
+        Then what was taken for the rows before is not what they are.
+        """
+        past = min(track.proven, track.taken)
+        at = index_after(self._rows, track.cursor)
+        steps = [step_of(row.stored.chunk) for row in self._rows[at : at + MOST_LOOKED_AT]]
+        named = [step for step in steps if step is not None]
+        return any(self._ends_of(track).get(step, past) < past for step in named)
+
+    def _ends_of(self, track: Track) -> dict[str, int]:
+        """Return the number of the last entry of each step that the track names."""
+        if track.turn_id not in self._ends:
+            named = ((step_of(entry.chunk), n) for n, entry in enumerate(track.entries))
+            self._ends[track.turn_id] = {step: n for step, n in named if step is not None}
+        return self._ends[track.turn_id]
 
     def _beginnings(self, track: Track, at: int, anchored: bool) -> Iterator[tuple[Advance, float]]:
         """Yield the track advanced from each row where it may begin, with the gap's cost."""

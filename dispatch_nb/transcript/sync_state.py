@@ -9,6 +9,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..wire.conversation import (
+    Chunk,
     ErrorChunk,
     ImageChunk,
     StoredChunk,
@@ -36,6 +37,7 @@ __all__ = [
     "is_silent",
     "is_twin",
     "names_its_step",
+    "step_of",
     "tracked",
     "with_entry",
     "with_open_text",
@@ -216,8 +218,14 @@ def is_error(entry: Provisional) -> bool:
 
 def names_its_step(entry: Provisional) -> bool:
     """Tell whether the entry is a call or result that says of which step it is."""
-    chunk = entry.chunk
-    return isinstance(chunk, ToolCallChunk | ToolResultChunk) and isinstance(chunk.step_id, str)
+    return step_of(entry.chunk) is not None
+
+
+def step_of(chunk: Chunk) -> str | None:
+    """Return the step that a call or result says it is of."""
+    if not isinstance(chunk, ToolCallChunk | ToolResultChunk):
+        return None
+    return chunk.step_id if isinstance(chunk.step_id, str) else None
 
 
 def is_silent(row: Row) -> bool:

@@ -15,9 +15,11 @@ import {
   isSilent,
   isTwin,
   isWindowed,
+  MOST_LOOKED_AT,
   namesItsStep,
   type Row,
   type SyncState,
+  stepOf,
   type Track,
   unplaced,
 } from "./sync-state";
@@ -55,6 +57,7 @@ interface Reading {
 
 class Aligner {
   private readonly found = new Map<string, readonly Reading[]>();
+  private readonly ends = new Map<string, ReadonlyMap<string, number>>();
   private readonly rows: Log<Row>;
   private readonly tracks: readonly Track[];
   private readonly isWindowed: boolean;
@@ -129,12 +132,40 @@ class Aligner {
     for (const [track, cost] of endings) {
       for (const rest of this.readings(number + 1, indexAfter(this.rows, track.cursor), true)) {
         if (track !== begun.track && !rest.matched) continue;
-        const lost = rest.matched && track.ended && isMissing(track) ? CONTRADICTION : 0;
+        const isLost = rest.matched && track.ended && isMissing(track);
+        const lost = isLost || this.isPastItsRows(track) ? CONTRADICTION : 0;
         const total = cost + gap + failed + unproven + lost + rest.cost;
         const tracks = [{ ...track, hasRivals }, ...rest.tracks];
         yield { cost: total, lateness: track.start ?? 0, tracks, matched: true };
       }
     }
+  }
+
+  /**
+   * Tell whether a row behind the cursor is of a step that ended before it.
+   *
+   * Then what was taken for the rows before is not what they are.
+   */
+  private isPastItsRows(track: Track): boolean {
+    const past = Math.min(track.proven, track.taken);
+    const at = indexAfter(this.rows, track.cursor);
+    return this.rows.slice(at, at + MOST_LOOKED_AT).some(({ stored }) => {
+      const step = stepOf(stored.chunk);
+      return step !== undefined && (this.endsOf(track).get(step) ?? past) < past;
+    });
+  }
+
+  /** Return the number of the last entry of each step that the track names. */
+  private endsOf({ turnId, entries }: Track): ReadonlyMap<string, number> {
+    const known = this.ends.get(turnId);
+    if (known !== undefined) return known;
+    const ends = new Map<string, number>();
+    for (let number = 0; number < entries.length; number += 1) {
+      const step = stepOf((entries.at(number) as ProvisionalChunk).chunk);
+      if (step !== undefined) ends.set(step, number);
+    }
+    this.ends.set(turnId, ends);
+    return ends;
   }
 
   /** Yield the track advanced from each row where it may begin, with the gap's cost. */

@@ -238,7 +238,12 @@ export function isOfTool(chunk: Chunk): chunk is Extract<Chunk, { toolCallId: st
 
 /** Tell whether the entry is a call or result that says of which step it is. */
 export function namesItsStep({ chunk }: ProvisionalChunk): boolean {
-  return isOfTool(chunk) && chunk.stepId !== undefined;
+  return stepOf(chunk) !== undefined;
+}
+
+/** Return the step that a call or result says it is of. */
+export function stepOf(chunk: Chunk): string | undefined {
+  return isOfTool(chunk) ? chunk.stepId : undefined;
 }
 
 /** Tell whether the row is of a kind that no event announces. */
