@@ -140,7 +140,8 @@ class Truth:
             # A turn that is not taken for what was read is shown behind it.
             stored_first = sorted(said, key=lambda chunk: chunk[0] is None)
             is_there = is_within(said, shown) or (
-                self._may_begin_elsewhere(seen) and is_within(stored_first, shown)
+                (self._may_begin_elsewhere(seen) or self._may_be_newer(seen))
+                and is_within(stored_first, shown)
             )
             if not is_there:
                 return f"a chunk of {seen.turn_id}"
@@ -208,8 +209,13 @@ class Truth:
             or self._has_steering_equal_to_a_prompt()
             or self._has_been_taken(seen)
             or self._may_own_what_was_read(seen)
-            or (seen.was_read_first and not seen.is_replayed and not self._has_proof(seen))
+            or self._may_be_newer(seen)
         )
+
+    def _may_be_newer(self, seen: Seen) -> bool:
+        """Tell whether what was read first may be an older turn of the same texts."""
+        is_doubtful = seen.was_read_first and not seen.is_replayed and not self.is_told_turns
+        return is_doubtful and not self._has_proof(seen)
 
     def _may_own_what_was_read(self, seen: Seen) -> bool:
         """Tell whether a turn that is above may own what was read of another: equal texts."""
