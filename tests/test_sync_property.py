@@ -31,8 +31,8 @@ from tests.sync_told_mutants import TOLD_MUTANTS
 from tests.sync_world import Tally, World, WrongScreenError
 
 IS_FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
-INTERLEAVINGS = 1_000
-IN_TYPESCRIPT = 400
+INTERLEAVINGS = 600
+IN_TYPESCRIPT = 300
 SHARES = {"first": 25_000, "second": 25_000}
 
 
