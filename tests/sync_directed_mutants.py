@@ -113,3 +113,9 @@ def a_failed_turn_stands_behind_what_was_stored_later() -> Iterator[None]:
 def a_row_of_a_step_that_is_over_contradicts_nothing() -> Iterator[None]:
     with mock.patch.object(sync_align._Aligner, "_is_past_its_rows", return_value=False):
         yield
+
+
+@shown_by("window/a turn whose call was read leaves its rows to no turn above")
+def a_row_of_its_step_does_not_prove_a_turn() -> Iterator[None]:
+    with mock.patch.object(sync_align._Aligner, "_names_rows", return_value=False):
+        yield

@@ -107,10 +107,11 @@ def sync_history(
     turn is settled; what was said before the oldest chunk that is loaded comes with its page.
 
     Where the wire alone cannot tell two readings apart, the one that loses nothing is
-    taken: a prompt that was answered already in what had been read before it was announced
-    is an older one of the same text, a prompt that two turns of that text may own belongs to
-    the earlier one, and an unstored steering text that equals the next prompt stays. Text may
-    then show twice until the turn's seal is settled. Texts that are equal show once until
+    taken: a prompt that was answered already in what had been read before it was announced,
+    or before an own one that it claims was sent, is an older one of the same text, a prompt
+    that two turns of that text may own belongs to the earlier one, and an unstored steering
+    text that equals the next prompt stays. Text may then show twice until the turn's seal is
+    settled, or until a call tells. Texts that are equal show once until
     then where an own prompt was claimed by someone else's turn, where a replayed turn took
     an older prompt (see `begin_replay`), where a steering text took the equal prompt that was
     read ahead, and where a turn that may yet fail took the prompt of a later one.

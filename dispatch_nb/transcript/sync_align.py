@@ -66,6 +66,7 @@ class _Aligner:
         self._tracks = sync.tracks
         self._growing = growing
         self._found: dict[tuple[int, int, bool], list[_Reading]] = {}
+        self._steps: set[str | None] | None = None
         self._ends: dict[str, dict[str, int]] = {}
 
     def readings(self, number: int, at: int, anchored: bool) -> list[_Reading]:
@@ -133,6 +134,14 @@ class _Aligner:
         steps = [step_of(row.stored.chunk) for row in self._rows[at : at + MOST_LOOKED_AT]]
         named = [step for step in steps if step is not None]
         return any(self._ends_of(track).get(step, past) < past for step in named)
+
+    def _names_rows(self, track: Track) -> bool:
+        """Tell whether a row is of a step of the turn, which is stored for certain then."""
+        if not track.called:
+            return False
+        if self._steps is None:
+            self._steps = {step_of(row.stored.chunk) for row in self._rows}
+        return not self._steps.isdisjoint(self._ends_of(track))
 
     def _ends_of(self, track: Track) -> dict[str, int]:
         """Return the number of the last entry of each step that the track names."""
@@ -217,6 +226,8 @@ class _Aligner:
     def _cost_of_none(self, track: Track, at: int, anchored: bool, rest: _Reading) -> float:
         if track.failed or not track.entries:
             return 0.0
+        if self._names_rows(track):
+            return IMPOSSIBLE
         may_be_above = self._is_windowed and at == 0
         if track.required:
             if not may_be_above:

@@ -61,6 +61,7 @@ class Aligner {
   private readonly rows: Log<Row>;
   private readonly tracks: readonly Track[];
   private readonly isWindowed: boolean;
+  private steps: ReadonlySet<string | undefined> | null = null;
 
   constructor(
     sync: SyncState,
@@ -153,6 +154,14 @@ class Aligner {
       const step = stepOf(stored.chunk);
       return step !== undefined && (this.endsOf(track).get(step) ?? past) < past;
     });
+  }
+
+  /** Tell whether a row is of a step of the turn, which is stored for certain then. */
+  private namesRows(track: Track): boolean {
+    if (!track.called) return false;
+    this.steps ??= new Set(this.rows.slice(0).map(({ stored }) => stepOf(stored.chunk)));
+    const { steps } = this;
+    return [...this.endsOf(track).keys()].some((step) => steps.has(step));
   }
 
   /** Return the number of the last entry of each step that the track names. */
@@ -250,6 +259,7 @@ class Aligner {
 
   private costOfNone(track: Track, at: number, anchored: boolean, rest: Reading): number {
     if (track.failed || track.entries.length === 0) return 0;
+    if (this.namesRows(track)) return IMPOSSIBLE;
     const mayBeAbove = this.isWindowed && at === 0;
     if (track.required) {
       if (!mayBeAbove) return IMPOSSIBLE;
