@@ -189,6 +189,7 @@ class Client(Truth):
             for sent in self.sent:
                 if sent.text == event.text:
                     sent.met_another = replaced.met_another = True
+                    replaced.has_claimed_another = True
                     sent.may_be_claimed = True
         self._do("fold", event)
         if event.type == "turn-sealed":

@@ -28,6 +28,7 @@ class Seen:
     was_read_first: bool = False
     is_known_stored: bool = False
     met_another: bool = False
+    has_claimed_another: bool = False
     known_to: int | None = None
 
 
@@ -214,8 +215,9 @@ class Truth:
 
     def _may_be_newer(self, seen: Seen) -> bool:
         """Tell whether what was read first may be an older turn of the same texts."""
-        is_doubtful = seen.was_read_first and not seen.is_replayed and not self.is_told_turns
-        return is_doubtful and not self._has_proof(seen)
+        was_read_before = seen.was_read_first and not seen.is_replayed
+        is_doubtful = was_read_before or seen.has_claimed_another
+        return is_doubtful and not self.is_told_turns and not self._has_proof(seen)
 
     def _may_own_what_was_read(self, seen: Seen) -> bool:
         """Tell whether a turn that is above may own what was read of another: equal texts."""
