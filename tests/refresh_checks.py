@@ -25,13 +25,12 @@ def from_nothing(
     store: Store, name: str, conversation_id: str | None = None, live: LiveState | None = None
 ) -> pd.DataFrame:
     """Return a frame of which nothing was known before."""
-    known = cache._stores.pop(store, None)
+    known = cache._frames_of(store)
+    cache._stores[store] = cache._Frames()
     try:
         return read_frame(store, name, Filters(), conversation_id=conversation_id, live=live)
     finally:
-        cache._stores.pop(store, None)
-        if known is not None:
-            cache._stores[store] = known
+        cache._stores[store] = known
 
 
 def assert_same(
