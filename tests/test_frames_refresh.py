@@ -81,7 +81,7 @@ def play(plays: list[Any], other: Any = None) -> None:
                 beside.close()
 
 
-@settings(max_examples=400 if FULL else 10)
+@settings(max_examples=400 if FULL else 6)
 @given(PLAYS)
 def test_a_refreshed_frame_is_one_read_from_nothing_whatever_happens(plays: list[Any]) -> None:
     play(plays)
