@@ -118,6 +118,7 @@ def test_a_turn_is_begun_steered_edited_and_stopped_by_keyboard_and_the_focus_st
     page.keyboard.press("Enter")
     expect(field).to_be_focused()
     expect(chat.locator("[data-role=assistant]")).to_contain_text("A first answer.")
+    expect(chat).to_have_attribute("data-status", "idle")
     page.keyboard.type("second")
     # By the button: it is switched off under the focus.
     for _ in range(2):

@@ -94,6 +94,8 @@ def test_text_typed_into_the_composer_streams_in_before_the_turn_ends(notebook: 
     chat.locator("textarea.dnb-input").fill("Use add with 40 and 2")
     chat.locator("textarea.dnb-input").press("Enter")
     expect(chat.locator("[data-role=user]")).to_have_count(before + 1)
+    # The prompt stands there before the kernel has heard of it.
+    expect(chat).to_have_attribute("data-status", "running")
     lengths: list[int] = []
 
     def ended() -> bool:
