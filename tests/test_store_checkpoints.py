@@ -91,3 +91,21 @@ def test_a_store_may_be_closed_on_the_thread_that_moves_its_log(path, monkeypatc
     store.create_conversation(ConversationRow("c", created_us=1)).result()
     assert closed.wait(10)
     wait_until(lambda: not path.with_name("lab.db-wal").exists())
+
+
+def test_a_store_that_is_closed_just_before_its_log_is_moved_ends_its_thread(path, monkeypatch):
+    class ClosedMeanwhile(threading.Event):
+        def clear(self):
+            closing.start()
+            wait_until(moving._closing.is_set)
+            super().set()
+            super().clear()
+
+    monkeypatch.setattr(checkpoints, "QUIET_S", 0)
+    moving = checkpoints.Checkpoints(path)
+    moving._wanted = ClosedMeanwhile()
+    closing = threading.Thread(target=moving.close, daemon=True)
+    moving.committed()
+    wait_until(lambda: closing.ident is not None)
+    closing.join(10)
+    assert not closing.is_alive()

@@ -71,6 +71,9 @@ class Checkpoints:
                 if self._closing.wait(rest):
                     return
             self._wanted.clear()
+            # Whoever closed before the line above set what it has cleared.
+            if self._closing.is_set():
+                return
             self._move()
 
     def _move(self) -> None:
