@@ -7,8 +7,8 @@ Ours is the whole provider: its events are consumed and the text is put together
 
 The vendors' clients live in an environment of their own::
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install openai anthropic httpx
-    python benchmarks/parse.py --peers /tmp/peers/bin/python
+    python -m venv peers && peers/bin/pip install openai anthropic httpx
+    python benchmarks/parse.py --peers peers/bin/python
 """
 
 from __future__ import annotations
