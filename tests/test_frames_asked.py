@@ -20,13 +20,14 @@ import dispatch_nb as dn
 from dispatch_nb import frames
 from dispatch_nb.errors import FrameError
 from dispatch_nb.framed import Part
-from dispatch_nb.frames import arrow, cache, chunk_reader
+from dispatch_nb.frames import arrow, chunk_reader
 from dispatch_nb.frames.columns import FrameSpec
 from dispatch_nb.frames.request import FRAMES
 from dispatch_nb.store import Store
 from dispatch_nb.wire.conversation import TextChunk
 from dispatch_nb.wire.events import TextDeltaEvent
 from tests.frames_parts import START_US, Recorder, message, plain, play_open_turn, play_tool_turn
+from tests.refresh_checks import from_nothing
 
 GOLDEN = Path(__file__).parent / "vectors" / "frames.json"
 
@@ -255,8 +256,7 @@ def test_rows_that_other_processes_read_are_the_same(
     by_processes = Source(many).chunks
     narrow = Source(many).frame("chunks", columns=["byte_count", "text"])
     monkeypatch.setattr(chunk_reader, "MANY_ROWS", 1_000_000)
-    cache._stores.clear()
-    here = Source(many).chunks
+    here = from_nothing(many, "chunks")
     pd.testing.assert_frame_equal(by_processes, here)
     pd.testing.assert_frame_equal(narrow, here[["byte_count", "text"]])
     assert here["text"].iloc[-1] == "a\0b \ufffd \u2028 é 🎈 39"
