@@ -28,6 +28,18 @@ def test_a_script_that_keeps_its_chat_to_the_end_ends(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("stop\n", "", 0)
 
 
+def test_a_script_whose_other_threads_outlive_it_ends_without_a_word(tmp_path: Path) -> None:
+    script = f"""
+import threading, time
+import dispatch_nb as dn
+chat = dn.Chat(store={str(tmp_path / "lab.db")!r})
+threading.Thread(target=time.sleep, args=(1,)).start()
+"""
+    run = [sys.executable, "-c", script]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
+
+
 def test_an_interrupt_while_posting_does_not_deafen_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

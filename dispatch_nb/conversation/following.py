@@ -7,6 +7,7 @@ when something was committed is anything read: of the conversations that run no 
 from __future__ import annotations
 
 import asyncio
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakSet
@@ -100,6 +101,8 @@ class _Watch:
         while self._followed:
             lively = monotonic() < self._moved_at + SILENCE_S
             await asyncio.sleep(LIVELY_S if lively else QUIET_S)
+            if not threading.main_thread().is_alive():
+                return  # the process ends, and no thread takes work any more
             await self._look()
         self._task = None
 

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from dispatch_nb.compose import open_store
+from dispatch_nb.store.rows import CommitStamp, ConversationRow, EventRow
+from dispatch_nb.wire.conversation import ChatMessage, Role, TextChunk
+
+from dispatch_nb.wire.events import TurnSealedEvent
+
 from .lab import Notebook, open_notebook
 
 CHUNKS = 10_000
-SETUP = f"""
-import dispatch_nb as dn, tempfile
-from dispatch_nb.compose import open_store
-from dispatch_nb.store.rows import CommitStamp, ConversationRow
-from dispatch_nb.wire.conversation import ChatMessage, TextChunk
-store = open_store(tempfile.mkdtemp() + "/long.db")
-store.create_conversation(ConversationRow("long", created_us=1)).result()
-texts = {{
-    "user": "Question number {{n}}, in a sentence or two of plain words?",
-    "assistant": "## Answer {{n}}\\n\\nSome *plain* words and `code`.\\n\\n- one\\n- two\\n\\n"
-                 "```python\\nfor i in range({{n}}):\\n    print(i)\\n```\\n",
-}}
-for first in range(0, {CHUNKS}, 2):
-    said = [ChatMessage(role=role, chunks=[TextChunk(text=text.format(n=first))])
-            for role, text in texts.items()]
-    stamp = CommitStamp(first // 2 + 1, at_us=1, mono_us=1)
-    done = store.append_chunks("long", said, turn_id=f"t{{first}}", step_id=None, event=stamp)
-done.result()
-chat = dn.Chat(store=store, conversation="long")
+SETUP = """
+import dispatch_nb as dn, shutil, tempfile
+chat = dn.Chat(store=shutil.copy("long.db", tempfile.mkdtemp()), conversation="long")
 chat.last_seq
 """
+TEXTS: dict[Role, str] = {
+    "user": "Question number {n}, in a sentence or two of plain words?",
+    "assistant": "## Answer {n}\n\nSome *plain* words and `code`.\n\n- one\n- two\n\n"
+    "```python\nfor i in range({n}):\n    print(i)\n```\n",
+}
 EMPTY = "import dispatch_nb as dn\ndn.Chat(dn.ScriptedProvider(steps=[]), store=':memory:')"
 CELLS = [SETUP, "chat", "await chat.send('1+2')\nNone", EMPTY]
 PAGE = 128
@@ -36,8 +31,23 @@ MOST_LOADED = 768
 MOST_DRAWN = 40
 
 
+@pytest.fixture(scope="module")
+def stored(lab):
+    with open_store(lab.root / "long.db") as store:
+        store.create_conversation(ConversationRow("long", created_us=1)).result()
+        for first in range(0, CHUNKS, 2):
+            said = [
+                ChatMessage(role=role, chunks=[TextChunk(text=text.format(n=first))])
+                for role, text in TEXTS.items()
+            ]
+            turn_id, stamp = f"t{first}", CommitStamp(first + 1, at_us=1, mono_us=1)
+            store.append_chunks("long", said, turn_id=turn_id, step_id=None, event=stamp)
+            sealed = TurnSealedEvent(conversation_id="long", turn_id=turn_id)
+            store.append_events("long", [EventRow(first + 2, 1, 1, sealed)])
+
+
 @pytest.fixture
-def notebook(browser, lab):
+def notebook(browser, lab, stored):
     with open_notebook(browser, lab, lab.write("long.ipynb", CELLS)) as notebook:
         notebook.run(0)
         assert notebook.output(0) == str(CHUNKS)

@@ -28,6 +28,7 @@ second = [TextDelta("word " * 400), Pause(6), TextDelta("end"), used, Finish("st
 chat = dn.Chat(dn.ScriptedProvider(steps=[first, second], pace=0), store=":memory:")
 await chat.send("first")
 """
+MODELS = 6  # more than the sample store's conversations are with
 LONG = """
 import dispatch_nb as dn
 from dispatch_nb.engine.contracts import Finish, TextDelta, UsageReport
@@ -214,6 +215,8 @@ def test_the_figures_fit_and_axe_finds_nothing(
         expect(usage.locator(".dnb-usage-row").first).to_be_visible()
         judge("by model")
         usage.get_by_role("button", name="By conversation").click()
+        # Rows of models are there until those of conversations come.
+        expect(usage.locator(".dnb-usage-row").nth(MODELS)).to_be_visible()
         usage.locator(".dnb-usage-row").nth(2).click()
         expect(usage.locator(".dnb-usage-step")).to_be_visible()
         judge("steps")

@@ -151,14 +151,12 @@ export class UsageView {
           : stepDetails(current, current.step, {
               isLive: state.isLive,
               open: () => context.open(current),
-              openCall: (seq) => this.#read(this.#conversation(), { seq }),
+              openCall: (seq) => this.#read(shown.conversationId ?? "", { seq }),
             })
       }`;
   }
 
-  #context(state: UsageState, head: UsageHead): ChartContext {
-    const { by } = state.shown;
-    const { measure } = state.look;
+  #context({ shown, look, isLive }: UsageState, head: UsageHead): ChartContext {
     const acts = {
       step: "Click to read it in the transcript",
       time: "Click to see this time alone",
@@ -166,21 +164,22 @@ export class UsageView {
       conversation: "Click to see its steps",
     } as const;
     return {
-      ...{ measure, head, current: this.#current, act: state.isLive ? acts[by] : null },
+      ...{ measure: look.measure, head, current: this.#current },
+      act: isLive ? acts[shown.by] : null,
       choose: (key) => {
         if (key === this.#current) return;
         this.#current = key;
         this.#schedule();
       },
-      open: (bar) => this.#open(bar),
+      open: (bar) => this.#open(bar, shown),
     };
   }
 
-  #open(bar: UsageBar): void {
-    const { shown, isLive } = this.#store.state();
-    if (!isLive || bar.sums.steps === 0) return;
+  /** Act on a bar as what it was drawn as: an answer may have come since, and not be painted. */
+  #open(bar: UsageBar, shown: UsageLook): void {
+    if (!this.#store.state().isLive || bar.sums.steps === 0) return;
     this.#current = bar.key;
-    if (shown.by === "step") this.#read(this.#conversation(), { stepId: bar.key });
+    if (shown.by === "step") this.#read(shown.conversationId ?? "", { stepId: bar.key });
     else if (shown.by === "model") this.#store.look({ models: [bar.key], by: "time" });
     else if (shown.by === "conversation") {
       this.#before = shown;
@@ -204,10 +203,6 @@ export class UsageView {
     if ("stepId" in at) this.#from = at.stepId ?? null;
     const isShown = this.#transcript.shownElsewhere(conversationId) !== null;
     this.#store.open(conversationId, at, !isShown);
-  }
-
-  #conversation(): string {
-    return this.#store.state().shown.conversationId ?? "";
   }
 
   #comeBack(): void {

@@ -235,6 +235,21 @@ describe("the usage of a store", () => {
     expect((document.activeElement as HTMLElement).dataset.key).toBe("other");
   });
 
+  it("takes a bar for what it was drawn as, though another answer has come since", async () => {
+    await answer([bar("1", { fromMs: 0, toMs: 86_400_000 })], { period: "day" });
+    const press = (name: string) =>
+      [...root.querySelectorAll("button")]
+        .find((each) => each.textContent?.trim() === name)
+        ?.click();
+    press("By model");
+    await answer([bar("large")]);
+    press("By conversation");
+    const painted = answer([bar("talk")], { conversations: 1 });
+    find("[data-key=large]").click();
+    expect(looked()).toMatchObject({ models: ["large"], conversationId: null });
+    await painted;
+  });
+
   it("says the same in a table", async () => {
     await answer([bar("talk"), bar("other", { sums: sums({ failed: 1 }) })]);
     [...root.querySelectorAll("button")].find((each) => each.textContent === "Table")?.click();
