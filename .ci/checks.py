@@ -15,6 +15,11 @@ from common import VENV_PYTHON, TaskError, run, say
 NOT_RUN = ("llama-server: not run", "recorded streams: not run")
 """What skipped tests begin to say where what they need is not at hand; told before the counts."""
 
+_PARALLEL = ("-n", "logical", "--maxprocesses=4", "--dist=loadfile")
+# Not for the browser: a page beside another one is slow, and what is slow says nothing.
+
+_PROVED = ".//property[@name='proved']"
+
 BUILD_LLAMA = "python tests/servers/build_llama.py"
 
 
@@ -38,6 +43,7 @@ class Totals:
     failed: int = 0
     skipped: int = 0
     not_run: set[str] = field(default_factory=set)
+    proved: list[str] = field(default_factory=list)
 
     def add(self, report: Path) -> None:
         """Add the counts of one JUnit report; a check that runs no tests leaves none."""
@@ -47,6 +53,7 @@ class Totals:
             for skip in case.iter("skipped"):
                 said = skip.get("message", "")
                 self.not_run |= {what for what in NOT_RUN if what in said}
+            self.proved += [each.get("value", "") for each in case.iterfind(_PROVED)]
             outcomes = {child.tag for child in case}
             if outcomes & {"failure", "error"}:
                 self.failed += 1
@@ -103,7 +110,7 @@ def tests(chromium: str) -> list[Check]:
     """Return the checks that run tests, the browser last."""
     return [
         Check("vitest", _vitest),
-        _pytest("pytest", "tests", "--ignore=tests/browser", chromium=chromium),
+        _pytest("pytest", "tests", "--ignore=tests/browser", *_PARALLEL, chromium=chromium),
         _pytest("notebooks", "--nbmake", "--nbmake-timeout=300", "notebooks"),
         _pytest("browser", "tests/browser", chromium=chromium),
     ]
@@ -124,6 +131,8 @@ def run_all(checks: Iterable[Check]) -> None:
         say("\nseconds  check")
         for name, seconds in times:
             say(f"{seconds:7.1f}  {name}")
+        for line in totals.proved:
+            say(line)
         if totals.skipped:
             say(f"{totals.skipped} skipped")
         for what in NOT_RUN:

@@ -32,8 +32,13 @@ def anyio_backend() -> str:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say last of all, before the totals, which servers and recordings were not at hand."""
+    """Say last of all, before the totals, what was proved, and which servers and recordings
+    were not at hand."""
     yield
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "proved":
+                terminalreporter.write_line(value)
     skipped = terminalreporter.stats.get("skipped", [])
     if any(llama.NOT_RUN in str(report.longrepr) for report in skipped):
         terminalreporter.write_line(llama.NOT_RUN)

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -44,7 +44,7 @@ def typescript(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_every_screen_is_right_in_every_interleaving_and_in_both_languages(
-    typescript: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+    typescript: subprocess.Popen[str], record_property: Callable[[str, object], None]
 ):
     tally = Tally()
     sent = 0
@@ -77,13 +77,12 @@ def test_every_screen_is_right_in_every_interleaving_and_in_both_languages(
     assert tally.interleavings >= INTERLEAVINGS
     assert tally.told >= tally.moments / 4
     assert tally.ambiguous < (tally.moments - tally.told) / 10
-    with capsys.disabled():
-        print(f"\n{summary(tally)}; {IN_TYPESCRIPT:,} interleavings in TypeScript")
+    record_property("proved", f"{summary(tally)}; {IN_TYPESCRIPT:,} interleavings in TypeScript")
 
 
 @pytest.mark.skipif(not IS_FULL, reason="takes minutes: DISPATCH_NB_PROOF=full")
 def test_every_screen_is_right_in_fifty_thousand_interleavings_and_in_both_languages(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ):
     bundle = bundled(tmp_path)
     with ProcessPoolExecutor(len(SHARES), multiprocessing.get_context("spawn")) as processes:
@@ -100,8 +99,7 @@ def test_every_screen_is_right_in_fifty_thousand_interleavings_and_in_both_langu
     assert whole.interleavings == sum(SHARES.values())
     assert whole.told >= whole.moments / 4
     assert whole.ambiguous < (whole.moments - whole.told) / 10
-    with capsys.disabled():
-        print(f"\n{summary(whole)}; all interleavings in TypeScript")
+    record_property("proved", f"{summary(whole)}; all interleavings in TypeScript")
 
 
 def summary(tally: Tally) -> str:
