@@ -16,7 +16,6 @@ NOT_RUN = ("llama-server: not run", "recorded streams: not run")
 """What skipped tests begin to say where what they need is not at hand; told before the counts."""
 
 _PARALLEL = ("-n", "logical", "--maxprocesses=4", "--dist=loadfile")
-# Not for the browser: a page beside another one is slow, and what is slow says nothing.
 
 _PROVED = ".//property[@name='proved']"
 
@@ -112,7 +111,8 @@ def tests(chromium: str) -> list[Check]:
         Check("vitest", _vitest),
         _pytest("pytest", "tests", "--ignore=tests/browser", *_PARALLEL, chromium=chromium),
         _pytest("notebooks", "--nbmake", "--nbmake-timeout=300", "notebooks"),
-        _pytest("browser", "tests/browser", chromium=chromium),
+        _pytest("browser", "tests/browser", "-m", "not alone", *_PARALLEL, chromium=chromium),
+        _pytest("browser, alone", "tests/browser", "-m", "alone", chromium=chromium),
     ]
 
 

@@ -404,7 +404,8 @@ def test_a_missing_bundle_names_the_build_command(tmp_path):
 
 
 def test_a_process_that_made_a_chat_ends_by_itself():
-    script = "import dispatch_nb as dn; dn.Chat(store=':memory:').send('Hello').result(30)"
+    made = "dn.Chat(dn.ScriptedProvider(pace=0), store=':memory:')"
+    script = f"import dispatch_nb as dn; {made}.send('Hello').result(30)"
     subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mistune
@@ -228,7 +228,7 @@ def test_each_text_that_can_run_or_load_does_so_where_nothing_is_sanitised(
 
 @pytest.mark.parametrize("way", ["live", "re-opened"])
 def test_no_text_runs_loads_navigates_restyles_or_leaves_its_place(
-    page: Page, host: Host, way: str
+    page: Page, host: Host, way: str, record_property: Callable[[str, object], None]
 ) -> None:
     watch = Watch(page)
     host.asked.clear()
@@ -248,6 +248,7 @@ def test_no_text_runs_loads_navigates_restyles_or_leaves_its_place(
     assert watch.seen == []
     assert host.asked == []
     assert page.url == f"{host.base}/"
+    record_property("proved", f"{len(LIGHT)} hostile texts, {way}: 0 ran, 0 requests")
 
 
 def test_no_text_holds_the_page_up(browser: Browser, host: Host) -> None:

@@ -7,7 +7,6 @@ import pytest
 from dispatch_nb.compose import open_store
 from dispatch_nb.store.rows import CommitStamp, ConversationRow, EventRow
 from dispatch_nb.wire.conversation import ChatMessage, Role, TextChunk
-
 from dispatch_nb.wire.events import TurnSealedEvent
 
 from .lab import Notebook, open_notebook
@@ -15,7 +14,7 @@ from .lab import Notebook, open_notebook
 CHUNKS = 10_000
 SETUP = """
 import dispatch_nb as dn, shutil, tempfile
-chat = dn.Chat(store=shutil.copy("long.db", tempfile.mkdtemp()), conversation="long")
+chat = dn.Chat(store=shutil.copy("ten-thousand.db", tempfile.mkdtemp()), conversation="long")
 chat.last_seq
 """
 TEXTS: dict[Role, str] = {
@@ -33,7 +32,7 @@ MOST_DRAWN = 40
 
 @pytest.fixture(scope="module")
 def stored(lab):
-    with open_store(lab.root / "long.db") as store:
+    with open_store(lab.root / "ten-thousand.db") as store:
         store.create_conversation(ConversationRow("long", created_us=1)).result()
         for first in range(0, CHUNKS, 2):
             said = [

@@ -10,6 +10,8 @@ from stream_run import Case, run_case
 
 MOST_MESSAGES_A_SECOND = 65
 
+pytestmark = pytest.mark.alone
+
 
 def test_nothing_is_lost_at_full_speed_in_at_most_twice_the_bytes(browser, lab):
     result = run_case(browser, lab, Case("outbox", tokens=8000))
