@@ -25,7 +25,7 @@ __all__ = ["Outbox"]
 
 INTERVAL_S = 1 / 30
 # Messages a view may have unpainted before the outbox holds back; it tells of several at once.
-WINDOW = 8
+WINDOW = 16
 # How long a full window holds back: what views paint may not be heard before a cell ends.
 PATIENCE_S = 0.5
 # How often the views are asked, each time after twice the wait, whether they have the last

@@ -11,7 +11,7 @@ import type { EventsMessage, KernelMessage, LiveEvent } from "./wire/types";
 const RESYNC_MS = 250;
 const SLOWEST_RESYNC_MS = 4000;
 /** Shortest time between two acknowledgements: each costs the kernel more than an event does. */
-const ACK_MS = 100;
+const ACK_MS = 250;
 /** How long traits and events may disagree: they are separate messages. */
 const AGREE_MS = 700;
 
