@@ -61,7 +61,7 @@ describe("a turn as it comes", () => {
     page.kernel.events({ type: "text-delta", delta: "x" });
     expect(page.kernel.act("ack").upto).toBe(2);
     await page.frame();
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(250);
     expect(page.kernel.act("ack").upto).toBe(3);
   });
 
