@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.fuzzing import PARTS, WIRES, judge
 
 ROOT = Path(__file__).parents[1]
 FULL = os.environ.get("DISPATCH_NB_PROOF") == "full"
-RUNS = 1_000_000 if FULL else 1_500
+RUNS = int(os.environ.get("DISPATCH_NB_FUZZ_RUNS", 1_000_000 if FULL else 1_500))
 
 
 ODD = st.sampled_from(
@@ -150,7 +151,9 @@ def test_any_bytes_are_read_alike_in_any_pieces_and_end_once(name: str) -> None:
     sys.platform != "linux" or sys.version_info >= (3, 14), reason="atheris is not made for this"
 )
 @pytest.mark.parametrize("name", WIRES)
-def test_the_coverage_guided_fuzzer_finds_nothing(name: str, tmp_path: Path) -> None:
+def test_the_coverage_guided_fuzzer_finds_nothing(
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     corpus, words = tmp_path / "corpus", tmp_path / "words.txt"
     corpus.mkdir()
     (corpus / "seed").write_bytes(SEEDS[name])
@@ -169,6 +172,7 @@ def test_the_coverage_guided_fuzzer_finds_nothing(name: str, tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stdout[-5_000:]
     assert f"Done {RUNS}" in done.stdout, done.stdout[-2_000:]
+    record_property("proved", f"{RUNS:,} fuzzed bodies of {name}: 0 misread, 0 crashed")
 
 
 SEEDS = {
