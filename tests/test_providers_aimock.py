@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -12,45 +11,15 @@ from dispatch_nb.providers import OpenAIProvider
 from dispatch_nb.tools import function_tool
 from dispatch_nb.wire.conversation import Usage
 from tests.aimock import Aimock, running_aimock
+from tests.aimock_talk import TALK, add
 from tests.providers_parts import ask, calls_of, play_turn, text_of, thinking_of, user
 
 pytestmark = pytest.mark.anyio
-FIXTURES: list[dict[str, Any]] = [
-    {
-        "match": {"userMessage": "add", "hasToolResult": False},
-        "response": {
-            "toolCalls": [
-                {"id": "call_a", "name": "add", "arguments": {"a": 17, "b": 25}},
-                {"id": "call_b", "name": "add", "arguments": {"a": 1, "b": 2}},
-            ],
-            "usage": {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39},
-        },
-    },
-    {
-        "match": {"userMessage": "add", "hasToolResult": True},
-        "response": {"content": "42 and 3."},
-    },
-    {
-        "match": {"userMessage": "long"},
-        "response": {"content": "word " * 200},
-        "chunkSize": 5,
-        "truncateAfterChunks": 6,
-    },
-    {
-        "match": {"userMessage": "Hello"},
-        "response": {"content": "Good day to you.", "reasoning": "A greeting."},
-    },
-]
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Aimock]:
-    with running_aimock(FIXTURES) as running:
+    with running_aimock(TALK) as running:
         yield running
 
 
@@ -116,7 +85,7 @@ async def test_its_faults_become_one_failure(
 
 
 async def test_a_cut_stream_keeps_its_text_and_ends_in_a_failure() -> None:
-    with running_aimock(FIXTURES, latency_ms=15) as slow:
+    with running_aimock(TALK, latency_ms=15) as slow:
         events = await ask(OpenAIProvider("m", base_url=slow.base_url), "long")
     assert text_of(events).startswith("word word")
     assert isinstance(events[-1], Failure)
