@@ -151,7 +151,8 @@ class News:
         return there is not None and tuple(there) == event
 
     def _changed(self, table: str) -> str:
-        return f"SELECT \"row\" FROM row_changes WHERE n > :change AND table_name = '{table}'"
+        # The sign keeps SQLite from looking through all changes there ever were of the table.
+        return f"SELECT \"row\" FROM row_changes WHERE n > :change AND +table_name = '{table}'"
 
     def _mine(self, table: str) -> str:
         # The sign keeps SQLite from looking through all rows of the conversation.
