@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatch_nb.transcript.coalesce import join_deltas
@@ -65,6 +65,7 @@ def test_live_vector(case):
 
 
 IDS: dict[str, Any] = {"conversation_id": "c"}
+WRITTEN = {**IDS, "turn_id": "t1", "tool_call_id": "a", "tool_name": "f", "step_id": "s"}
 texts = st.text(alphabet="ab \n\u0301😀", max_size=4)
 
 
@@ -144,6 +145,7 @@ def conversation(draw: st.DrawFn) -> list[x.LiveEvent]:
     return events
 
 
+@example([x.ToolInputDeltaEvent(**WRITTEN, delta=delta) for delta in "ab"])
 @given(st.lists(any_event(), max_size=25))
 def test_folding_joined_deltas_equals_folding_all(events):
     joined = join_deltas(events)
