@@ -6,6 +6,8 @@ input that crashes, is read otherwise in other pieces, or holds more than it may
 
 from __future__ import annotations
 
+import atexit
+import signal
 import sys
 from collections.abc import Callable
 
@@ -22,6 +24,8 @@ def main() -> None:
     def one(data: bytes) -> None:
         judge(data, wire)
 
+    # The fuzzer's alarm may ring when Python has taken its handlers away: that would kill.
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     test: Callable[[bytes], None] = one
     atheris.Setup(sys.argv, test)
     atheris.Fuzz()

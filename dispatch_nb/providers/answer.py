@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -14,7 +15,7 @@ from .chat_errors import error_words, excerpt
 
 __all__ = ["Answer", "Decoder", "Frame", "Reader", "json_object"]
 
-_SPACE = b" \t\r\n\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
 _HEAD_LENGTH = 2000
 _LONGEST_WHOLE = 1 << 26  # bytes of an answer in one JSON object
 
@@ -113,8 +114,8 @@ class Answer:
         if len(self._head) < _HEAD_LENGTH:
             self._head += data[:_HEAD_LENGTH]
         if not self._has_begun:
-            begun = self._head.lstrip(_SPACE)
-            if begun:
+            begun = _begun(self._head)
+            if begun and not BOM_UTF8.startswith(begun):
                 self._has_begun = True
                 if begun[0] in self._decoder.whole_marks:
                     self._whole = []
@@ -141,7 +142,7 @@ class Answer:
     def _at_end(self) -> list[ProviderEvent]:
         if self.ended:
             return []
-        head = self._head.lstrip(_SPACE)
+        head = _begun(self._head)
         if not head.startswith(self._decoder.heads):
             return self._fail(self._no_answer(head.decode("utf-8", "replace")))
         words = f"{self._url} broke off before the answer was complete: no finish reason, no end."
@@ -215,6 +216,11 @@ class Answer:
     def _fail(self, failure: Failure) -> list[ProviderEvent]:
         self.ended = True
         return [*self._reader.usage(), failure]
+
+
+def _begun(head: bytes) -> bytes:
+    """Return what a body begins with, behind a byte order mark and space."""
+    return head.removeprefix(BOM_UTF8).lstrip(_SPACE)
 
 
 def json_object(text: str) -> dict[str, Any] | None:
