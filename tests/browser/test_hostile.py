@@ -251,6 +251,7 @@ def test_no_text_runs_loads_navigates_restyles_or_leaves_its_place(
     record_property("proved", f"{len(LIGHT)} hostile texts, {way}: 0 ran, 0 requests")
 
 
+@pytest.mark.alone
 def test_no_text_holds_the_page_up(browser: Browser, host: Host) -> None:
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.goto(host.base)
