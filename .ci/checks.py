@@ -18,6 +18,7 @@ NOT_RUN = ("llama-server: not run", "recorded streams: not run")
 _PARALLEL = ("-n", "logical", "--maxprocesses=4", "--dist=loadfile")
 
 _PROVED = ".//property[@name='proved']"
+"""Where a test's report says what it proved, in a sentence that closes the run."""
 
 BUILD_LLAMA = "python tests/servers/build_llama.py"
 

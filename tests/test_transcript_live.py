@@ -149,7 +149,10 @@ def conversation(draw: st.DrawFn) -> list[x.LiveEvent]:
 @given(st.lists(any_event(), max_size=25))
 def test_folding_joined_deltas_equals_folding_all(events):
     joined = join_deltas(events)
-    assert fold_all(joined) == fold_all(events)
+    one, other = fold_all(joined), fold_all(events)
+    assert one == other
+    written = [live.extensions.working_tools for live in (one, other)]
+    assert not any(written[0][id] != written[1][id] for id in written[0])
     assert all(join_deltas([a, b]) == [a, b] for a, b in pairwise(joined))
 
 

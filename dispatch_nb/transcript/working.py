@@ -31,6 +31,10 @@ class Working(NamedTuple):
         same = "".join(self.input) == "".join(other.input)
         return same and tuple(mine) == tuple(theirs)
 
+    def __ne__(self, other: object) -> bool:
+        """Say the opposite of `==`: a tuple's own would compare the pieces."""
+        return not self == other
+
     def to_wire(self, tool_call_id: str) -> WorkingTool:
         """Return it as a snapshot has it."""
         return WorkingTool(
