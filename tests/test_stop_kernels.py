@@ -13,6 +13,7 @@ from typing import Literal
 
 import pytest
 
+from dispatch_nb.widget.outbox import WINDOW
 from tests.endless_server import SHORT_ANSWER, SHORTLY, EndlessServer, Request, endless_server
 from tests.kernels import TRIED, VERSIONS, Kernel, running_kernel
 from tests.waiting import wait_until
@@ -269,6 +270,26 @@ def test_a_page_is_heard_after_another_one_closed_and_took_its_subshell_away(lab
     _, request_id = lab.click("subshell")
     assert request.closed.wait(PROMPT_S)
     wait_until(lambda: lab.answers(request_id) == [True])
+    lab.check_aborted(request)
+
+
+def test_a_page_too_slow_to_paint_is_still_heard_beside_a_blocking_cell(lab: Lab) -> None:
+    if not lab.kernel.has_subshells:
+        return
+    lab.open("subshell")
+    running, request = lab.start(CELLS["blocking"])  # and nothing of it is painted
+
+    def told() -> int:
+        return len(lab.kernel.told(lab.chat, "events"))
+
+    # The window is full, and its patience lost more than once.
+    wait_until(lambda: told() > WINDOW)
+    full = told()
+    wait_until(lambda: told() >= full + 3)
+    _, request_id = lab.click("subshell")
+    assert request.closed.wait(PROMPT_S)
+    wait_until(lambda: lab.answers(request_id) == [True])
+    assert not lab.kernel.finish(running).error
     lab.check_aborted(request)
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+import pytest
+
+from dispatch_nb.widget import view_context
 from dispatch_nb.widget.view_context import ViewContext
 
 WHERE = ContextVar("WHERE", default="the main shell")
+
+
+SUBSHELLS = {"subshell 1", "subshell 2"}
 
 
 class Said:
@@ -30,6 +36,11 @@ class Said:
         self.running = False
 
 
+@pytest.fixture(autouse=True)
+def subshells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_context, "is_subshell_there", lambda: WHERE.get() in SUBSHELLS)
+
+
 def test_before_a_view_has_spoken_everything_is_said_from_where_it_happens():
     said = Said()
     token = WHERE.set("a cell")
@@ -47,10 +58,9 @@ def test_while_a_turn_runs_it_is_the_context_of_the_newest_message():
     assert said.places == ["subshell 1", "subshell 2"]
 
 
-def test_between_turns_and_to_views_that_are_not_heard_it_is_the_main_shell():
+def test_between_turns_and_where_the_shell_is_gone_it_is_the_main_shell():
     said = Said()
-    said.heard_from("subshell 1")
-    said.context.unheard()
+    said.heard_from("a closed page's subshell")
     said.context.run(said.say)
     said.heard_from("subshell 1")
     said.running = False

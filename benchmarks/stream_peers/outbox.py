@@ -61,9 +61,7 @@ class Replay(anywidget.AnyWidget):
         self._views = ViewContext(
             lambda: self._live.transcript.generating, lambda: self.send_state("status")
         )
-        self._outbox = Outbox(
-            self._tell, lambda: (self._live, self._n + 1), unheard=self._views.unheard
-        )
+        self._outbox = Outbox(self._tell, lambda: (self._live, self._n + 1))
         self.on_msg(self._hear)
 
     def happen(self, events: Sequence[LiveEvent]) -> None:

@@ -80,9 +80,7 @@ class LiveWidget(FrameSource, anywidget.AnyWidget):
         self._views = ViewContext(
             lambda: self._conversation.status != "idle", lambda: self.send_state("status")
         )
-        self._outbox = Outbox(
-            self._tell_views, self._conversation.position, unheard=self._views.unheard
-        )
+        self._outbox = Outbox(self._tell_views, self._conversation.position)
         self._updates = Updates()
         lists = ModelLists(self._conversation, self._tell_views)
         self._acts = Acts(self._conversation, self._tell_views, self._choose, lists.ask)

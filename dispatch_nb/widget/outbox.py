@@ -47,20 +47,15 @@ class Outbox:
         Hands one message to the views.
     position
         Returns the transcript and the number of the next event, as one moment.
-    unheard
-        Called when no view has said in time that it has painted what it was told.
     """
 
     def __init__(
         self,
         send: Callable[[WireModel], None],
         position: Callable[[], tuple[LiveState, int]],
-        *,
-        unheard: Callable[[], None],
     ) -> None:
         self._send = send
         self._position = position
-        self._unheard = unheard
         self._pending: list[EventRow] = []
         self._unpainted: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -104,11 +99,7 @@ class Outbox:
         if len(self._unpainted) < WINDOW:
             self._tell()
         elif self._patience is None:
-            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._lose_patience)
-
-    def _lose_patience(self) -> None:
-        self._unheard()
-        self._tell()
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._tell)
 
     def _tell(self) -> None:
         if self._patience is not None:

@@ -5,16 +5,18 @@ the widget last spoke from. A widget that speaks from a cell is therefore deaf w
 runs; one that speaks as an answer to its views is heard by the subshell that JupyterLab keeps
 for widgets, and its Stop button works beside any cell. But a subshell goes when its page is
 closed, and a widget that spoke from it last would be deaf for good. So the views' own context
-serves while a turn runs and they are heard, and the main shell's the rest of the time.
+serves while a turn runs and their shell is there, and the main shell's the rest of the time.
 """
 
 from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["ViewContext"]
+from IPython.core.getipython import get_ipython
+
+__all__ = ["ViewContext", "is_subshell_there"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,25 +43,29 @@ class ViewContext:
         # of the main shell: that may be a view's, with the mark of a shell that goes.
         self._home = contextvars.copy_context()
         self._views: contextvars.Context | None = None
-        self._is_heard = False
 
     def heard(self) -> None:
         """Remember the caller's context; called where a message of a view arrives."""
         self._views = contextvars.copy_context()
-        self._is_heard = True
-
-    def unheard(self) -> None:
-        """Note that the views should have been heard by now: their shell may be gone."""
-        self._is_heard = False
 
     def run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `fn`, which speaks to the views; any thread may, several at once."""
         if self._views is None:
             return fn(*args, **kwargs)
-        if self._is_heard and self._is_running():
+        if self._is_running() and self._views.copy().run(is_subshell_there):
             result = self._views.copy().run(fn, *args, **kwargs)
             if not self._is_running():
                 # The turn has ended meanwhile: the last word must not be from here.
                 self._home.copy().run(self._speak)
             return result
         return self._home.copy().run(fn, *args, **kwargs)
+
+
+def is_subshell_there() -> bool:
+    """Tell whether the caller's context is that of a subshell which its kernel still has."""
+    kernel: Any = getattr(get_ipython(), "kernel", None)
+    manager = getattr(getattr(kernel, "shell_channel_thread", None), "manager", None)
+    if manager is None:
+        return False
+    header = kernel.get_parent("shell").get("header", {})
+    return header.get("subshell_id") in manager.list_subshell()
