@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from .lab import Lab, Notebook, open_notebook
 
@@ -54,8 +54,11 @@ def plain(markdown: str) -> str:
 
 
 def shown(notebook: Notebook) -> str:
-    answers = notebook.chat.locator("[data-role=assistant]")
-    return re.sub(r"\s+", "", answers.last.inner_text())
+    return re.sub(r"\s+", "", answers(notebook).last.inner_text())
+
+
+def answers(notebook: Notebook) -> Locator:
+    return notebook.chat.locator("[data-role=assistant]")
 
 
 def wait_until(notebook: Notebook, condition: Callable[[], bool]) -> None:
@@ -111,11 +114,16 @@ def test_text_typed_into_the_composer_streams_in_before_the_turn_ends(notebook: 
 
 def test_stop_ends_a_long_turn_and_keeps_what_was_said(notebook: Notebook) -> None:
     chat = notebook.chat
+    before = answers(notebook).count()
     chat.locator("textarea.dnb-input").fill("Write a long text about lighthouses")
     chat.locator("textarea.dnb-input").press("Enter")
     expect(chat.locator("button.dnb-stop")).to_be_visible()
     expect(chat).to_have_attribute("data-status", "running")
-    wait_until(notebook, lambda: len(shown(notebook)) > 200)
+    # Not the answer of the turn before, which is the last one until this one begins.
+    wait_until(
+        notebook,
+        lambda: answers(notebook).count() > before and len(shown(notebook)) > 200,
+    )
     chat.locator("button.dnb-stop").click()
     expect(chat).to_have_attribute("data-status", "idle", timeout=5_000)
     text, all_numbered, status = read_back(notebook)
