@@ -247,11 +247,15 @@ def open_notebook(
         page.goto(f"{lab.base}/lab/tree/{name}?reset")
         page.wait_for_function("() => window.jupyterapp")
         page.evaluate(_READY)
-        if dark:
-            page.evaluate(
-                "() => window.jupyterapp.commands.execute("
-                "'apputils:change-theme', {theme: 'JupyterLab Dark'})"
-            )
+        # JupyterLab keeps a theme for the notebooks that follow.
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            "JupyterLab Dark" if dark else "JupyterLab Light",
+        )
+        page.wait_for_function(
+            "isLight => document.body.dataset.jpThemeLight === isLight",
+            arg="false" if dark else "true",
+        )
         yield Notebook(page, lab.base)
     finally:
         context.close()

@@ -50,7 +50,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, lab: Lab, dark: bool) 
             notebook.start(index + 1)
             chat = page.locator(".dnb-chat").nth(index)
             chat.wait_for()
-            page.locator(place).last.wait_for()
+            chat.locator("*").and_(page.locator(place)).last.wait_for()
             page.wait_for_timeout(400)
             finish(state, notebook, chat)
             if found := violations(page, index):

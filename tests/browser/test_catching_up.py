@@ -54,7 +54,17 @@ def wait_for_word(chat: Locator, number: int) -> None:
     expect(chat.locator(".dnb-log")).to_contain_text(f"w{number:04}", timeout=WAIT_MS)
 
 
+def wait_for_end(chat: Locator) -> None:
+    """Wait until the log of a chat stands at its end."""
+    chat.page.wait_for_function(
+        "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40",
+        arg=chat.locator(".dnb-log").element_handle(),
+    )
+
+
 def counts(notebook: Notebook, cell: int) -> list[str]:
+    # The last word is on the page before its turn is sealed.
+    expect(notebook.chat).to_have_attribute("data-status", "idle")
     notebook.run(cell)
     return notebook.output(cell).split()
 
@@ -76,6 +86,8 @@ HIDEABLE = """(() => {
     hidden = isHidden;
     document.dispatchEvent(new Event("visibilitychange"));
     if (!hidden) held.splice(0).forEach((call) => frame(call));
+    // A frame that was asked for before is drawn all the same.
+    return new Promise((done) => frame(() => frame(done)));
   };
 })();"""
 
@@ -89,8 +101,8 @@ def test_a_page_behind_another_tab_makes_no_backlog_and_has_everything_when_it_i
         notebook.run(1)
         wait_for_word(notebook.chat, 20)
         notebook.page.evaluate("() => hide(true)")
-        notebook.page.wait_for_timeout(200)
         since, before = time.time(), words(notebook.chat)
+        assert len(before) < WORDS
         notebook.page.wait_for_timeout(3000)
         # Nothing is drawn out of sight.
         assert words(notebook.chat) == before
@@ -98,9 +110,8 @@ def test_a_page_behind_another_tab_makes_no_backlog_and_has_everything_when_it_i
         notebook.page.evaluate("() => hide(false)")
         wait_for_word(notebook.chat, WORDS - 1)
         assert words(notebook.chat) == ALL
-        told, most, said, done = counts(notebook, 2)
+        _, most, said, done = counts(notebook, 2)
         assert (said, done) == (str(WORDS), "True")
-        assert int(told) < WORDS / 4
         # A page that paints nothing is told twice a second, of all that came meanwhile: so much
         # waits in the kernel and no more. The few that it may have unpainted come first.
         assert int(most) < 2 * 200
@@ -113,7 +124,7 @@ def test_a_notebook_behind_another_one_goes_on_and_is_whole_when_it_is_in_front(
     browser: Browser, lab: Lab
 ) -> None:
     lab.write("other.ipynb", ["1 + 1"])
-    name = lab.write("behind.ipynb", [made(400), ASK, COUNT])
+    name = lab.write("behind.ipynb", [made(60), ASK, COUNT])
     with open_notebook(browser, lab, name) as notebook:
         notebook.run(0)
         notebook.run(1)
@@ -124,6 +135,7 @@ def test_a_notebook_behind_another_one_goes_on_and_is_whole_when_it_is_in_front(
             "() => window.jupyterapp.commands.execute('docmanager:open', {path: 'other.ipynb'})"
         )
         expect(chat).to_be_hidden()
+        expect(chat).to_have_attribute("data-status", "running")
         page.wait_for_timeout(1200)
         page.evaluate(
             f"() => window.jupyterapp.commands.execute('docmanager:open', {{path: '{name}'}})"
@@ -131,8 +143,7 @@ def test_a_notebook_behind_another_one_goes_on_and_is_whole_when_it_is_in_front(
         expect(chat).to_be_visible()
         wait_for_word(chat, WORDS - 1)
         assert words(chat) == ALL
-        at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"
-        assert chat.locator(".dnb-log").evaluate(at_end)
+        wait_for_end(chat)
         page.evaluate(
             "() => [...window.jupyterapp.shell.widgets('main')]"
             ".find(w => w.context?.path === 'other.ipynb').close()"
@@ -143,7 +154,7 @@ def test_a_notebook_behind_another_one_goes_on_and_is_whole_when_it_is_in_front(
 def test_a_page_that_is_reloaded_during_a_turn_goes_on_with_it_and_can_stop_it(
     browser: Browser, lab: Lab
 ) -> None:
-    name = lab.write("reload.ipynb", [made(40), ASK, "print(turn.finish_reason, chat.status)"])
+    name = lab.write("reload.ipynb", [made(15), ASK, "print(turn.finish_reason, chat.status)"])
     with open_notebook(browser, lab, name) as notebook:
         notebook.run(0)
         notebook.run(1)
@@ -157,7 +168,7 @@ def test_a_page_that_is_reloaded_during_a_turn_goes_on_with_it_and_can_stop_it(
         shown = words(chat)
         assert len(shown) >= before
         assert shown == ALL[: len(shown)]
-        wait_for_word(chat, len(shown) + 30)
+        wait_for_word(chat, len(shown) + 10)
         chat.get_by_role("button", name="Stop").click()
         expect(chat).to_have_attribute("data-status", "idle")
         expect(chat.locator(".dnb-stopped")).to_be_visible()
@@ -233,6 +244,17 @@ def windowed(lab: Lab) -> Iterator[None]:
     file.unlink()
 
 
+# A wheel's scrolling takes some frames.
+RESTING_PLACE = """async log => {
+  let place;
+  do {
+    place = log.scrollTop;
+    await new Promise((done) => setTimeout(done, 250));
+  } while (log.scrollTop !== place);
+  return place;
+}"""
+
+
 def scroll_to(notebook: Notebook, cell: int) -> None:
     notebook.page.evaluate(
         "cell => [...window.jupyterapp.shell.widgets('main')].find(w => w.sessionContext)"
@@ -263,18 +285,18 @@ def test_a_cell_that_is_scrolled_off_the_page_and_back_during_a_turn_is_whole(
         expect(chat).to_be_visible()
         wait_for_word(chat, WORDS - 1)
         assert words(chat) == ALL
-        at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"
-        assert chat.locator(".dnb-log").evaluate(at_end)
+        wait_for_end(chat)
         # Who reads further up finds the same place again.
         log = chat.locator(".dnb-log")
         log.hover()
         notebook.page.mouse.wheel(0, -300)
         expect(chat.locator(".dnb-jump-button")).to_be_visible()
-        place = log.evaluate("log => log.scrollTop")
+        place = log.evaluate(RESTING_PLACE)
         assert place > 0
         scroll_to(notebook, 2 + len(filler))
         notebook.page.wait_for_function("e => !e.checkVisibility()", arg=element)
         scroll_to(notebook, 0)
         expect(chat).to_be_visible()
-        notebook.page.wait_for_timeout(300)
-        assert abs(log.evaluate("log => log.scrollTop") - place) < 3
+        notebook.page.wait_for_function(
+            "place => Math.abs(document.querySelector('.dnb-log').scrollTop - place) < 3", arg=place
+        )

@@ -113,6 +113,8 @@ def test_an_image_is_chosen_another_pasted_one_is_taken_away_and_the_rest_sent(
     expect(waiting).to_have_count(1)
     chat.locator("textarea").press("Enter")
     expect(waiting).to_have_count(0)
+    expect(chat.locator("[data-sending]")).to_have_count(0)
+    expect(chat.locator("[data-role=assistant]")).to_have_count(2)
     last = chat.locator("[data-role=user]").last
     expect(last.locator(".dnb-bubble")).to_have_text("And this one?")
     expect(last.locator("img")).to_have_count(1)

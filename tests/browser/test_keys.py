@@ -39,6 +39,10 @@ NOTEBOOK = """() => {
   return [content.activeCellIndex, content.mode, content.widgets[0].model.executionCount,
     cells.map(({ cell_type, source }) => [cell_type, source])];
 }"""
+AT_END = """() => {
+  const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.dnb-log');
+  return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2;
+}"""
 FOCUSED = "() => document.activeElement?.closest('.dnb-chat') !== null"
 
 
@@ -120,6 +124,7 @@ def test_a_turn_is_begun_steered_edited_and_stopped_by_keyboard_and_the_focus_st
     expect(chat.locator("[data-role=assistant]")).to_contain_text("A first answer.")
     expect(chat).to_have_attribute("data-status", "idle")
     page.keyboard.type("second")
+    expect(chat.locator(".dnb-send")).to_be_enabled()
     # By the button: it is switched off under the focus.
     for _ in range(2):
         page.keyboard.press("Tab")
@@ -172,9 +177,11 @@ def test_the_log_is_read_and_its_end_found_again_by_keyboard(notebook: Notebook)
     page, chat = notebook.page, notebook.chat
     page.evaluate("() => { document.querySelector('.dnb-log').style.maxHeight = '90px'; }")
     log = chat.locator(".dnb-log")
+    page.wait_for_function(AT_END)
     log.focus()
     before = page.evaluate(NOTEBOOK)
     page.keyboard.press("End")
+    page.wait_for_function(AT_END)
     page.keyboard.press("Home")
     jump = chat.locator(".dnb-jump-button")
     expect(jump).to_be_visible()

@@ -78,6 +78,9 @@ def chunks_loaded(notebook: Notebook) -> int:
     return int(notebook.page.locator(".dnb-section").count())
 
 
+FRAMES = "async () => { for (let n = 0; n < 4; n++) await new Promise(requestAnimationFrame); }"
+
+
 def scroll_to(notebook: Notebook, top: float) -> None:
     """Scroll, and wait until what came into sight has its real height."""
     notebook.page.evaluate(
@@ -85,6 +88,7 @@ def scroll_to(notebook: Notebook, top: float) -> None:
         top,
     )
     notebook.page.wait_for_timeout(300)
+    notebook.page.evaluate(FRAMES)
 
 
 PLACE = """() => {
@@ -163,11 +167,13 @@ def test_earlier_pages_come_while_the_reader_scrolls_and_move_nothing(notebook):
             arg=pages * PAGE,
         )
         notebook.page.wait_for_timeout(300)
+        notebook.page.evaluate(FRAMES)
         after = notebook.page.evaluate("() => window.__watched.getBoundingClientRect().top")
         assert abs(after - before - (top - min(top, 450) + 60)) <= 2
     notebook.page.locator(".dnb-jump-button").click()
-    notebook.page.wait_for_timeout(500)
-    assert chunks_loaded(notebook) <= MOST_LOADED
+    notebook.page.wait_for_function(
+        "most => document.querySelectorAll('.dnb-section').length <= most", arg=MOST_LOADED
+    )
 
 
 def test_a_turn_at_the_end_draws_a_bounded_part_again(notebook):
@@ -184,6 +190,9 @@ def test_a_turn_at_the_end_draws_a_bounded_part_again(notebook):
         }"""
     )
     notebook.run(2)
-    notebook.page.wait_for_timeout(500)
+    notebook.page.wait_for_function(
+        "count => document.querySelectorAll('.dnb-section').length >= count", arg=PAGE + 2
+    )
+    notebook.page.evaluate(FRAMES)
     assert notebook.page.evaluate("() => window.__changed") == 0
     assert chunks_loaded(notebook) <= MOST_LOADED

@@ -92,6 +92,7 @@ def test_a_stop_gives_a_text_back_to_the_page_that_typed_it_and_keeps_the_others
     with open_notebook(browser, lab, name) as notebook:
         notebook.run(0)
         notebook.run(1)
+        expect(notebook.chat).to_have_attribute("data-status", "running")
         type_text(notebook.chat, "typed before the reload")
         expect(queued(notebook.chat)).to_have_text(["typed before the reload"])
         reload(notebook)

@@ -159,9 +159,16 @@ def test_a_selection_stays_while_the_very_paragraph_it_is_in_grows(page: Page) -
     assert page.evaluate("() => String(getSelection())") == before
 
 
+def stream(page: Page, arguments: list[object]) -> None:
+    """Stream a text, and wait until its formulas are set, which changes their heights."""
+    page.evaluate(STREAM, arguments)
+    expect(page.locator(".dnb-formula:not(.dnb-set)")).to_have_count(0)
+    page.evaluate("() => frames_(2)")
+
+
 def test_what_the_reader_scrolled_to_stays_and_a_button_leads_to_the_end(page: Page) -> None:
     half = len(ANSWER) // 2
-    page.evaluate(STREAM, [ANSWER[:half], 120, 0])
+    stream(page, [ANSWER[:half], 120, 0])
     log = page.locator(".dnb-log")
     at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 3"
     assert log.evaluate(at_end)
@@ -170,12 +177,12 @@ def test_what_the_reader_scrolled_to_stays_and_a_button_leads_to_the_end(page: P
     page.evaluate("() => frames_(3)")
     place = "() => document.querySelectorAll('.dnb-prose h2')[0].getBoundingClientRect().top"
     before = page.evaluate(place)
-    page.evaluate(STREAM, [ANSWER, 120, half])
+    stream(page, [ANSWER, 120, half])
     assert page.evaluate(place) == before
     page.locator(".dnb-jump-button").click()
     page.evaluate("() => frames_(3)")
     assert log.evaluate(at_end)
-    page.evaluate(STREAM, [PART, 120, 0])
+    stream(page, [PART, 120, 0])
     assert log.evaluate(at_end)
 
 

@@ -44,8 +44,11 @@ def test_two_views_of_one_chat_in_a_box_and_alone_show_the_same(browser: Browser
             assert everything in answer(chats.nth(index))
         chats.nth(1).locator("textarea.dnb-input").fill("again")
         chats.nth(1).locator("textarea.dnb-input").press("Enter")
-        expect(chats.nth(0).locator("[data-role=user]")).to_have_count(2)
-        expect(chats.nth(0)).to_have_attribute("data-status", "idle")
+        for index in (0, 1):
+            answers = chats.nth(index).locator("[data-role=assistant]")
+            expect(answers).to_have_count(2)
+            expect(answers.last).to_contain_text("word39")
+            expect(chats.nth(index)).to_have_attribute("data-status", "idle")
         assert answer(chats.nth(0)) == answer(chats.nth(1))
 
 
