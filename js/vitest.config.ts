@@ -15,6 +15,9 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts"],
     environment: "jsdom",
+    // As patient as a busy machine needs; no test waits for it.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Only what passes through the bundler's own resolution meets the stand-ins.
     server: { deps: { inline: ["markdown-it"] } },
   },

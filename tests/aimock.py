@@ -61,7 +61,7 @@ class Aimock:
         )
         # A proxy of the environment must not be asked for an address of this machine.
         local = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with local.open(request, timeout=10) as response:
+        with local.open(request, timeout=60) as response:
             text = response.read()
         return json.loads(text) if text else None
 

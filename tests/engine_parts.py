@@ -108,7 +108,7 @@ class GatedTools:
             self._gates[name].set()
 
     async def start_of(self, name: str) -> None:
-        await asyncio.wait_for(self._starts[name].wait(), timeout=10)
+        await asyncio.wait_for(self._starts[name].wait(), timeout=60)
 
     def _executor(self, name: str) -> Execute:
         async def execute(input: Any, context: ToolContext) -> ToolOutcome:
@@ -176,14 +176,14 @@ class Turn:
         )
 
     async def run(self) -> RunTurnResult:
-        return await asyncio.wait_for(run_turn(self.input), timeout=20)
+        return await asyncio.wait_for(run_turn(self.input), timeout=60)
 
     def start(self) -> asyncio.Task[RunTurnResult]:
         return asyncio.create_task(self.run())
 
     async def until(self, label: str) -> None:
         """Wait until an event with this label was emitted."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while label not in self.labels:
                 self._emitted.clear()
                 await self._emitted.wait()

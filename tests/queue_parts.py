@@ -52,7 +52,7 @@ class Gated:
 
 def asked(conversation: LocalConversation, provider: Gated, text: str = "go") -> Turn:
     turn = conversation.send(text)
-    assert provider.is_waiting.wait(10)
+    assert provider.is_waiting.wait(60)
     return turn
 
 

@@ -95,7 +95,7 @@ def test_the_traits_follow_a_turn_and_can_be_observed(chat):
         lambda change: seen.append((change.name, change.new)),
         ["status", "title", "last_seq", "usage"],
     )
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     wait_until(lambda: chat.status == "idle")
     assert [value for name, value in seen if name == "status"] == ["running", "idle"]
     assert [value for name, value in seen if name == "last_seq"] == [1, 4, 5]
@@ -118,14 +118,14 @@ def test_link_and_boxes_take_the_chat_like_any_widget(chat):
     ipywidgets.dlink((chat, "status"), (label, "value"))
     box = ipywidgets.VBox([chat, ipywidgets.IntSlider()])
     assert box.children[0] is chat
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     wait_until(lambda: chat.status == "idle")
     assert progress.value == 5
     assert label.value == "idle"
 
 
 def test_the_frames_show_what_was_said(chat):
-    turn = chat.send("1+2?").result(10)
+    turn = chat.send("1+2?").result(60)
     chunks = chat.chunks
     assert list(chunks.seq) == [1, 2, 3, 4, 5]
     assert list(chunks.chunk_type) == ["text", "thinking", "tool-call", "tool-result", "text"]
@@ -141,7 +141,7 @@ def test_the_frames_show_what_was_said(chat):
 def test_empty_and_full_frames_have_the_same_dtypes(chat):
     names = ["chunks", "usage", "steps", "turns", "messages", "tool_calls", "deltas"]
     empty = {name: getattr(chat, name).dtypes for name in names}
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     for name in names:
         pd.testing.assert_series_equal(getattr(chat, name).dtypes, empty[name])
 
@@ -208,7 +208,7 @@ def test_a_view_that_meets_a_formula_gets_the_typesetter(chat):
 
 
 def test_a_view_that_asks_about_chunks_is_told_what_they_took(chat):
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     wait_until(lambda: chat.status == "idle")
     view = View(chat)
     for first, last in ((2, 5), (5, 5), (1, 1), (90, 99)):
@@ -233,7 +233,7 @@ def test_where_turns_were_stopped_is_known_to_every_page_and_later(path):
         [TextDelta("two"), Pause(60)],
     ]
     chat = dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=path)
-    chat.send("a").result(10)
+    chat.send("a").result(60)
     turn = chat.send("b")
     wait_until(lambda: turn.text == "two")
     assert chat.stops == []
@@ -243,7 +243,7 @@ def test_where_turns_were_stopped_is_known_to_every_page_and_later(path):
 
 
 def test_the_meter_shows_the_context_and_what_is_known_of_the_cost(chat, path):
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     wait_until(lambda: chat.status == "idle" and "contextSize" in chat.meter)
     assert chat.meter == {"contextSize": 14}
     with closing(sqlite3.connect(path)) as database, database:
@@ -253,7 +253,7 @@ def test_the_meter_shows_the_context_and_what_is_known_of_the_cost(chat, path):
 
 
 def test_older_chunks_come_as_a_page(chat):
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     view = View(chat)
     view.act(type="older", before=3)
     (page,) = view.got("history")
@@ -261,7 +261,7 @@ def test_older_chunks_come_as_a_page(chat):
 
 
 def test_a_page_that_leads_to_a_place_reaches_it_whatever_lies_between(chat, path):
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     with closing(sqlite3.connect(path)) as database, database:
         database.executemany(
             "INSERT INTO chunks SELECT conversation_id, ?, turn_id, step_id, message_id, "
@@ -284,7 +284,7 @@ def test_a_page_that_leads_to_a_place_reaches_it_whatever_lies_between(chat, pat
 
 
 def test_the_saved_state_shows_the_conversation_without_a_kernel(chat):
-    chat.send("1+2?").result(10)
+    chat.send("1+2?").result(60)
     wait_until(lambda: len(chat.saved["transcript"]["committed"]) == 5)
     assert chat.saved["type"] == "snapshot"
     assert chat.get_state(["saved"])["saved"] == chat.saved
@@ -294,7 +294,7 @@ def test_a_reopened_store_gives_the_conversation_back(path):
     with_id = dn.Chat(
         dn.ScriptedProvider(steps=SCRIPT, pace=0), tools=[add], store=path, conversation="lesson"
     )
-    with_id.send("1+2?").result(10)
+    with_id.send("1+2?").result(60)
     store = dn.Store(path)
     store.close()
     store = dn.Store(path)
@@ -336,7 +336,7 @@ def test_an_unknown_model_is_refused_before_anything_is_stored(path, model, sent
 
 def test_a_conversation_held_with_a_provider_object_asks_for_it_again(path):
     provider = dn.ScriptedProvider(steps=SCRIPT, pace=0)
-    dn.Chat(provider, tools=[add], store=path, conversation="c").send("1+2?").result(10)
+    dn.Chat(provider, tools=[add], store=path, conversation="c").send("1+2?").result(60)
     dn.Store(path).close()
     again = dn.Store(path).chat("c")
     with pytest.raises(ModelError, match="give it again"):

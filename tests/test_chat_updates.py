@@ -24,7 +24,7 @@ def test_the_last_change_is_followed_by_a_call_however_slow_the_function(chat: d
     gate = threading.Event()
 
     def look(changed: dn.Chat) -> None:
-        gate.wait(10)
+        gate.wait(60)
         seen.append(len(changed.chunks))
 
     end = chat.on_update(look)

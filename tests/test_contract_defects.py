@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 def test_1_history_is_rebuilt_with_the_messages_it_was_stored_as(path):
     first = Model([TextDelta("I add."), ADD], [TextDelta("3"), STOP])
     conversation = held(first, path)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     conversation.store.close()
     again = Model(
         [ToolCall("c2", "add", {"a": 3, "b": 4})],
@@ -49,8 +49,8 @@ def test_1_history_is_rebuilt_with_the_messages_it_was_stored_as(path):
         [TextDelta("yes"), STOP],
     )
     reopened = held(again, path)
-    reopened.send("3+4?").result(10)
-    reopened.send("sure?").result(10)
+    reopened.send("3+4?").result(60)
+    reopened.send("sure?").result(60)
     assert [(m.role, len(m.chunks)) for m in reopened.store.messages("c")] == [
         ("user", 1),
         ("assistant", 2),
@@ -73,13 +73,13 @@ def test_2_steering_is_stored_where_the_model_saw_it_and_is_in_later_prompts(pat
         [TextDelta("oui"), STOP],
     )
     conversation = held(model, path)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     assert told(conversation) == [
         (1, "user", "1+2?"),
         (4, "user", "in French"),
         (5, "assistant", "trois"),
     ]
-    conversation.send("sure?").result(10)
+    conversation.send("sure?").result(60)
     saw = model.seen[1][-1]
     assert saw.chunks == [TextChunk(text="in French")]
     assert model.seen[2][3] == saw
@@ -94,8 +94,8 @@ def test_3_a_stop_starts_no_turn_with_what_is_queued(path, before):
     wait_until(lambda: bool(model.bodies))
     queued = turn.steer("and then?")
     turn.stop()
-    turn.result(10)
-    assert queued.result(10) is False  # back in the person's hands
+    turn.result(60)
+    assert queued.result(60) is False  # back in the person's hands
     assert conversation.status == "idle"
     assert len(model.bodies) == 1
     assert [text for _, role, text in told(conversation) if role == "user"] == ["go"]
@@ -116,7 +116,7 @@ def test_4_a_conversation_that_is_closed_stays_closed_when_its_turn_has_ended(pa
     queued = turn.steer("and then?")
     conversation.close()
     conversation.close()
-    turn.result(10)
+    turn.result(60)
     assert watcher.types[-2:] == ["done", "turn-sealed"]
     assert turn.finish_reason == "aborted"
     conversation.position()  # whatever the turn's end had still to say has been said
@@ -126,14 +126,14 @@ def test_4_a_conversation_that_is_closed_stays_closed_when_its_turn_has_ended(pa
     with pytest.raises(ConversationClosedError, match="open it again"):
         conversation.send("more")
     # The queue is kept, and nothing of it has run.
-    assert queued.result(10) is False
+    assert queued.result(60) is False
     with pytest.raises(ConversationClosedError):
         conversation.send_queued()
     assert [(each.text, each.kept) for each in conversation.queue.texts] == [("and then?", True)]
     assert told(conversation) == [(1, "user", "go"), (2, "assistant", "half")]
     again = held(model, path)
     assert again.status == "idle"
-    assert again.send_queued().result(10).text == "3"
+    assert again.send_queued().result(60).text == "3"
     assert [text for _, role, text in told(again) if role == "user"] == ["go", "and then?"]
 
 
@@ -142,7 +142,7 @@ def test_5_a_turn_that_dies_inside_closes_with_error_done_and_seal(path):
     conversation = held(Model([TextDelta("one"), unheard_of]), path)
     watcher = Watcher(conversation)
     with pytest.raises(TurnFailedError, match="telepathy"):
-        conversation.send("1+2?").result(10)
+        conversation.send("1+2?").result(60)
     assert [t for t in watcher.types if t in ("error", "done", "turn-sealed")] == [
         "error",
         "done",
@@ -169,7 +169,7 @@ def test_5_a_turn_whose_store_fails_ends_for_its_waiters_at_once(path):
     model = Model([TextDelta("one"), lambda: conversation.store.close(), TextDelta("two"), STOP])
     conversation = held(model, path)
     with pytest.raises(StoreError):
-        conversation.send("go").result(10)
+        conversation.send("go").result(60)
     wait_until(lambda: conversation.status == "idle")
 
 
@@ -191,8 +191,8 @@ def test_6_a_synthesized_result_stands_next_to_its_call(path):
 def test_6_a_message_of_thinking_alone_is_kept(path):
     model = Model([ReasoningDelta("hm"), STOP], [TextDelta("3"), STOP])
     conversation = held(model, path)
-    conversation.send("1+2?").result(10)
-    conversation.send("well?").result(10)
+    conversation.send("1+2?").result(60)
+    conversation.send("well?").result(60)
     assert [(m.role, m.chunks[0].type) for m in model.seen[1]] == [
         ("user", "text"),
         ("assistant", "thinking"),

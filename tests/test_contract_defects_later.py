@@ -61,8 +61,8 @@ def test_8_thinking_is_not_sent_back_as_what_was_said(path):
         [TextDelta("yes"), STOP],
     )
     conversation = held(model, path)
-    conversation.send("1+2?").result(10)
-    conversation.send("sure?").result(10)
+    conversation.send("1+2?").result(60)
+    conversation.send("sure?").result(60)
     assert "thinking" in [chunk.type for m in model.seen[2] for chunk in m.chunks]
     assert "secret" not in str(model.bodies)
 
@@ -72,7 +72,7 @@ def test_9_a_result_is_there_before_the_slowest_call_has_ended(path):
 
     def wait() -> str:
         """Wait."""
-        return "waited" if slow.wait(10) else "gave up"
+        return "waited" if slow.wait(60) else "gave up"
 
     model = Model([ADD, ToolCall("c2", "wait", {})], [TextDelta("3"), STOP])
     conversation = open_conversation(
@@ -89,7 +89,7 @@ def test_9_a_result_is_there_before_the_slowest_call_has_ended(path):
     # Longer than a busy machine takes to start the quick call's thread.
     threading.Event().wait(0.5)
     slow.set()
-    turn.result(10)
+    turn.result(60)
     quick, patient = [row.event.to_wire() for row in watcher.rows if is_result(row)]
     assert (quick["content"], patient["content"]) == ("3", "waited")
     # The quick call came first: with the slow one's time it would have taken longer.
@@ -107,7 +107,7 @@ def test_9_a_silent_provider_is_closed_by_a_stop(path):
     wait_until(lambda: turn.text == "…")
     assert not model.closed.is_set()
     turn.stop()
-    turn.result(10)
+    turn.result(60)
     assert model.closed.is_set()
     assert turn.finish_reason == "aborted"
 
@@ -123,7 +123,7 @@ def test_10_the_first_error_does_not_end_what_a_reader_gets_before_the_seal(path
 
     read_there = asyncio.run(read())
     with pytest.raises(TurnFailedError, match="telepathy"):
-        turn.result(10)
+        turn.result(60)
     assert read_there == watcher.types == [row.event.type for row in conversation.events(turn=turn)]
     after = read_there[read_there.index("error") :]
     assert [kind for kind in after if kind in ("error", "done", "turn-sealed")] == [
@@ -143,7 +143,7 @@ def test_10_an_error_that_calls_survive_is_followed_by_the_rest_of_the_turn(path
         return [event.type async for event in turn.events()]
 
     kinds = asyncio.run(read())
-    turn.result(10)
+    turn.result(60)
     assert kinds == watcher.types
     after = kinds[kinds.index("error") :]
     for kind in ("tool-result", "text-delta", "done"):
@@ -167,17 +167,17 @@ def test_11_a_turn_that_starts_while_the_log_is_compacted_keeps_seqs_and_numbers
         # Rows are exchanged for a segment only once the next turn is under way.
         if getattr(operation, "func", None) is replace_by_segment:
             is_running.clear()
-            during.append(is_running.wait(10))
+            during.append(is_running.wait(60))
         return submit(operation)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversation.store._writer, "submit", slow)
         for number in range(turns):
-            turn = conversation.send(f"turn {number}").result(10)
+            turn = conversation.send(f"turn {number}").result(60)
             assert turn.text == f"{number}."
             wait_until(lambda: not is_running.is_set())
         is_running.set()
-    conversation.store.compact("c").result(10)
+    conversation.store.compact("c").result(60)
     assert during == [True] * len(during)
     assert len(during) >= turns - 1
     chunks = assert_gap_free(conversation.store)

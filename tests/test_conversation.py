@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_turn_with_a_tool_is_stored_and_shown_alike(path):
     conversation = opened(tool_loop(), path)
-    turn = conversation.send("1+2?").result(10)
+    turn = conversation.send("1+2?").result(60)
     assert turn.text == "It is 3."
     assert turn.thinking == "hm add"
     assert turn.finish_reason == "stop"
@@ -60,7 +60,7 @@ def test_the_prompt_has_its_seq_before_the_first_token_and_each_step_as_it_ends(
 
     first, second = tool_loop().steps
     conversation = opened(Scripted([look, *first], [look, *second]), path)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     assert seen == [[1], [1, 2, 3, 4, 5]]
 
 
@@ -77,7 +77,7 @@ def test_no_event_is_shown_before_it_is_committed(path):
 
     listener = Checking()
     conversation.subscribe(listener)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     assert not late
     assert [row.n for row in listener.rows] == list(range(1, len(listener.rows) + 1))
     assert store.events("c") == listener.rows
@@ -93,7 +93,7 @@ def test_a_second_turn_is_refused_while_one_runs(path):
     with pytest.raises(TurnActiveError, match="already running"):
         conversation.send("second")
     gate.set()
-    turn.result(10)
+    turn.result(60)
     assert texts(conversation) == [("user", "first"), ("assistant", "ok")]
 
 
@@ -108,7 +108,7 @@ def test_a_message_that_is_not_text_is_refused_and_nothing_is_stored(path, text)
 
 def test_a_message_with_a_lone_surrogate_is_mended(path):
     conversation = opened(Scripted([TextDelta("a\ud83d"), Finish("stop")]), path)
-    conversation.send("x\ud800y").result(10)
+    conversation.send("x\ud800y").result(60)
     assert texts(conversation) == [("user", "x�y"), ("assistant", "a�")]
 
 
@@ -135,7 +135,7 @@ def test_stop_keeps_the_partial_text_and_closes_the_provider(path):
     turn = conversation.send("go")
     wait_until(lambda: turn.text == "half an answer")
     assert turn.stop()
-    turn.result(5)
+    turn.result(60)
     assert turn.finish_reason == "aborted"
     assert provider.closed.is_set()
     assert texts(conversation) == [("user", "go"), ("assistant", "half an answer")]
@@ -170,10 +170,10 @@ def test_a_provider_that_raises_ends_the_turn_with_an_error_that_is_stored(path)
     )
     turn = conversation.send("go")
     with pytest.raises(TurnFailedError, match="no such luck"):
-        turn.result(10)
+        turn.result(60)
     kinds = [stored.chunk.type for stored in conversation.history().chunks]
     assert kinds == ["text", "text", "error"]
-    assert conversation.send("again").result(10).text == "better"
+    assert conversation.send("again").result(60).text == "better"
     roles = [message.role for message in conversation.store.messages("c")]
     assert roles == ["user", "assistant", "user", "assistant"]
 
@@ -194,10 +194,10 @@ def test_a_failure_of_the_loop_itself_keeps_what_was_said_and_seals(path):
     listener = Listener()
     conversation.subscribe(listener)
     with pytest.raises(TurnFailedError, match="a bug in a strategy"):
-        conversation.send("go").result(10)
+        conversation.send("go").result(60)
     assert listener.types[-1] == "turn-sealed"
     assert [stored.chunk.type for stored in conversation.history().chunks] == ["text", "error"]
-    assert conversation.send("again").result(10).text == "fine"
+    assert conversation.send("again").result(60).text == "fine"
 
 
 def test_a_refused_write_ends_the_turn_with_a_clear_error_and_harms_nothing(path):
@@ -215,30 +215,30 @@ def test_a_refused_write_ends_the_turn_with_a_clear_error_and_harms_nothing(path
     listener = Listener()
     conversation.subscribe(listener)
     turn = conversation.send("go")
-    assert reached.wait(10)
+    assert reached.wait(60)
     wait_until(lambda: turn.text == "one")
     with Store(path) as other:
         row = listener.rows[-1]
         intruder = EventRow(n=row.n + 1, at_us=row.at_us, mono_us=row.mono_us, event=row.event)
-        other.append_events("c", [intruder]).result(5)
+        other.append_events("c", [intruder]).result(60)
     go_on.set()
     with pytest.raises(StoreError, match="Another process"):
-        turn.result(10)
+        turn.result(60)
     assert "Another process" in conversation.notice
     assert texts(conversation) == [("user", "go")]
-    assert conversation.send("again").result(10).text == "fine"
+    assert conversation.send("again").result(60).text == "fine"
     assert listener.resets == 1
     assert conversation.notice == ""
 
 
 def test_a_reopened_conversation_goes_out_as_it_was(path):
     conversation = opened(tool_loop(), path)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     conversation.store.close()
     provider = Scripted([TextDelta("yes"), Finish("stop")])
     again = opened(provider, path)
     assert again is not conversation
-    again.send("sure?").result(10)
+    again.send("sure?").result(60)
     shape = [(m.role, [chunk.type for chunk in m.chunks]) for m in provider.requests[0]]
     assert shape == [
         ("user", ["text"]),
@@ -261,8 +261,8 @@ def test_steering_reaches_the_model_at_the_tool_border_and_is_stored_there(path)
     first, second = provider.steps
     provider.steps = [[lambda: taken.append(conversation.steer("in French")), *first], second]
     conversation = opened(provider, path)
-    conversation.send("1+2?").result(10)
-    assert taken[0].result(5) is True
+    conversation.send("1+2?").result(60)
+    assert taken[0].result(60) is True
     assert [message.role for message in provider.requests[1]] == [
         "user",
         "assistant",
@@ -286,8 +286,8 @@ def test_steering_that_came_too_late_opens_the_next_turn(path):
         [TextDelta("7"), Finish("stop")],
     )
     conversation = opened(provider, path)
-    conversation.send("1+2?").result(10)
-    assert taken[0].result(5) is True
+    conversation.send("1+2?").result(60)
+    assert taken[0].result(60) is True
     wait_until(lambda: conversation.status == "idle" and len(texts(conversation)) == 4)
     assert [text for _role, text in texts(conversation)] == ["1+2?", "3", "and 3+4?", "7"]
 
@@ -299,8 +299,8 @@ def test_steering_comes_back_to_the_person_when_the_turn_is_stopped(path):
     wait_until(lambda: turn.text == "…")
     steering = turn.steer("wait, also this")
     turn.stop()
-    turn.result(5)
-    assert steering.result(5) is False
+    turn.result(60)
+    assert steering.result(60) is False
     assert texts(conversation) == [("user", "go"), ("assistant", "…")]
     with pytest.raises(MessageError, match="No turn is running"):
         conversation.steer("too late")
@@ -308,7 +308,7 @@ def test_steering_comes_back_to_the_person_when_the_turn_is_stopped(path):
 
 def test_a_watcher_that_comes_late_gets_every_event_from_the_first(path):
     conversation = opened(tool_loop(), path)
-    turn = conversation.send("1+2?").result(10)
+    turn = conversation.send("1+2?").result(60)
 
     async def collect() -> list[str]:
         return [event.type async for event in turn.events()]
@@ -330,7 +330,7 @@ def test_a_broken_listener_does_not_end_the_turn(path):
     conversation.subscribe(listener)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda message, *_a, **_k: warned.append(str(message)))
-        assert conversation.send("1+2?").result(10).text == "It is 3."
+        assert conversation.send("1+2?").result(60).text == "It is 3."
     assert listener.types[-1] == "turn-sealed"
     assert len(warned) == 1
     assert "I cannot listen" in warned[0]
@@ -344,11 +344,11 @@ def test_a_timeout_leaves_the_turn_running(path):
     with pytest.raises(TimeoutError, match="still runs"):
         turn.result(0.05)
     gate.set()
-    assert turn.result(10).text == "ok"
+    assert turn.result(60).text == "ok"
 
 
 def test_what_is_shown_equals_what_is_stored_after_every_turn(path):
     conversation = opened(tool_loop(), path)
-    conversation.send("1+2?").result(10)
+    conversation.send("1+2?").result(60)
     stored = live_from_history(conversation.history().chunks).transcript
     assert select_messages(conversation.live.transcript) == select_messages(stored)

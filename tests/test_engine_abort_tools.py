@@ -111,13 +111,13 @@ async def test_a_tool_in_a_thread_is_abandoned_and_its_late_outcome_ignored():
 
     turn = Turn(Playback([call("f")]), [AnyTool("f", execute)], signal=signal)
     running = turn.start()
-    assert await asyncio.to_thread(started.wait, 10)
+    assert await asyncio.to_thread(started.wait, 60)
     signal.abort()
     await running
     assert not ended.is_set()
     emitted = list(turn.events)
     release.set()
-    assert await asyncio.to_thread(ended.wait, 10)
+    assert await asyncio.to_thread(ended.wait, 60)
     await let_loop_run()
     assert turn.events == emitted
     assert turn.results() == [("f", "Aborted", True)]

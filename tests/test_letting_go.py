@@ -25,7 +25,7 @@ def test_a_closed_chat_lets_go_of_its_store_and_of_its_threads(place: str, tmp_p
 
     def used_and_closed() -> list[weakref.ref[object]]:
         chat = dn.Chat(dn.ScriptedProvider(pace=0), store=target)
-        chat.send("Hello").result(10)
+        chat.send("Hello").result(60)
         assert store_threads() > before
         chat.close()
         conversation = chat._conversation
@@ -48,7 +48,7 @@ def test_a_store_that_nobody_writes_keeps_no_thread_and_is_written_again(
     before = store_threads()
     with Store(":memory:") as store:
         for number in range(200):
-            store.create_conversation(ConversationRow(f"c{number}", created_us=1)).result(10)
+            store.create_conversation(ConversationRow(f"c{number}", created_us=1)).result(60)
             if number % 20 == 0:
                 wait_until(lambda: store_threads() <= before)
             elif number % 3 == 0:

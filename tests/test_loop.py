@@ -16,7 +16,7 @@ from dispatch_nb.loop import TurnLoop
 SCRIPT = """
 import dispatch_nb as dn
 chat = dn.Chat(dn.ScriptedProvider(pace=0), store=":memory:")
-turn = chat.send("Hello").result(10)
+turn = chat.send("Hello").result(60)
 print(turn.finish_reason, flush=True)
 """
 
@@ -54,7 +54,7 @@ def test_an_interrupt_while_posting_does_not_deafen_the_loop(
         with pytest.raises(KeyboardInterrupt):
             loop.post(lambda: None)
     loop.post(heard.set)
-    assert heard.wait(10)
+    assert heard.wait(60)
 
 
 def test_what_is_posted_runs_in_order_and_shares_a_wake(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,14 +70,14 @@ def test_what_is_posted_runs_in_order_and_shares_a_wake(monkeypatch: pytest.Monk
         raise ValueError("posted and wrong")
 
     monkeypatch.setattr(loop._loop, "call_soon_threadsafe", counted)
-    loop.post(gate.wait, 10)
+    loop.post(gate.wait, 60)
     while loop._woken:  # until it waits at the gate
         pass
     for number in range(100):
         loop.post(fail if number == 50 else partial(ran.append, number))
     loop.post(done.set)
     gate.set()
-    assert done.wait(10)
+    assert done.wait(60)
     assert ran == [*range(50), *range(51, 100)]
     assert len(wakes) == 2
     assert len(failures) == 1

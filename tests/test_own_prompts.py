@@ -46,7 +46,7 @@ def test_a_prompt_is_shown_once_after_every_event_that_the_kernel_tells(tmp_path
     live = sent(from_snapshot(first), "hi", "page-1")
     view.act(type="send", requestId="page-1", text="hi")
     wait_until(lambda: bool(view.got("reply")) and chat.status == "idle")
-    chat.send("hi").result(10)
+    chat.send("hi").result(60)
     wait_until(lambda: chat.last_seq == 4 and chat.status == "idle")
 
     def told() -> list[EventsMessage]:

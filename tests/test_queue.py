@@ -55,10 +55,10 @@ def test_two_texts_that_wait_for_one_border_are_one_message_joined_by_a_blank_li
     taken = [turn.steer("in French"), turn.steer("and short")]
     assert listed(conversation) == [("in French", False), ("and short", False)]
     provider.play(BORDER)
-    assert [each.result(10) for each in taken] == [True, True]
+    assert [each.result(60) for each in taken] == [True, True]
     assert listed(conversation) == []
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert typed(conversation) == ["go", "in French\n\nand short"]
     assert listener.types.count("steering") == 1
 
@@ -76,7 +76,7 @@ def test_an_edited_text_reaches_the_model_as_it_was_edited(path):
     assert conversation.queue.texts[0] == first.model_copy(update={"text": "in Welsh"})
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert typed(conversation) == ["go", "in Welsh\n\nand short"]
 
 
@@ -88,12 +88,12 @@ def test_a_cancelled_text_reaches_no_model_and_can_be_cancelled_again(path):
     turn.steer("in French")
     name = conversation.queue.texts[0].id
     assert conversation.queue.cancel(name)
-    assert dropped.result(10) is False
+    assert dropped.result(60) is False
     assert not conversation.queue.cancel(name)
     assert not conversation.queue.edit(name, "after all")
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert typed(conversation) == ["go", "in French"]
 
 
@@ -104,11 +104,11 @@ def test_a_text_that_a_model_has_got_cannot_be_cancelled_or_edited(path):
     taken = turn.steer("in French")
     name = conversation.queue.texts[0].id
     provider.play(BORDER)
-    assert taken.result(10) is True
+    assert taken.result(60) is True
     assert not conversation.queue.cancel(name)
     assert not conversation.queue.edit(name, "in Welsh")
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert typed(conversation) == ["go", "in French"]
 
 
@@ -126,8 +126,8 @@ def test_what_is_left_at_the_end_opens_the_next_turn_without_a_steering_event(pa
     turn = asked(conversation, provider)
     taken = [turn.steer("and 3+4?"), turn.steer("and 5+6?")]
     provider.play(END)
-    turn.result(10)
-    assert [each.result(10) for each in taken] == [True, True]
+    turn.result(60)
+    assert [each.result(60) for each in taken] == [True, True]
     provider.play(END)
     wait_until(lambda: conversation.status == "idle")
     assert typed(conversation) == ["go", "and 3+4?\n\nand 5+6?"]
@@ -154,8 +154,8 @@ def test_what_is_left_after_a_turn_that_did_not_end_well_is_kept_and_not_run(pat
     else:
         provider.play([Failure("no luck", code="400")])
     with suppress(TurnFailedError):
-        turn.result(10)
-    assert [each.result(10) for each in taken] == [False, False]
+        turn.result(60)
+    assert [each.result(60) for each in taken] == [False, False]
     assert listed(conversation) == [("one", True), ("two", True)]
     assert conversation.status == "idle"
     # Another turn leaves them alone, at its border and at its end.
@@ -164,13 +164,13 @@ def test_what_is_left_after_a_turn_that_did_not_end_well_is_kept_and_not_run(pat
         conversation.send_queued()
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert listed(conversation) == [("one", True), ("two", True)]
     assert conversation.queue.edit(conversation.queue.texts[0].id, "1")
     turn = conversation.send_queued()
     assert listed(conversation) == []
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     assert typed(conversation) == ["go", "something else", "1\n\ntwo"]
     with pytest.raises(MessageError, match="Nothing is kept"):
         conversation.send_queued()
@@ -187,8 +187,8 @@ def test_a_model_that_is_gone_at_the_end_of_the_turn_leaves_the_queue_to_the_per
 
     conversation.configure("gated", gone, conversation._settings)
     provider.play(END)
-    turn.result(10)
-    assert taken.result(10) is False
+    turn.result(60)
+    assert taken.result(60) is False
     assert listed(conversation) == [("and then?", True)]
     assert conversation.notice == "The key is gone."
     with pytest.raises(ModelError):
@@ -216,12 +216,12 @@ def test_a_store_that_refuses_leaves_the_queue_to_the_person(path, moment):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "append_events", full)
         provider.play(BORDER if moment == "the border" else END)
-        assert taken.result(10) is False
+        assert taken.result(60) is False
         wait_until(lambda: conversation.status == "idle")
     assert listed(conversation) == [("and then?", True)]
     again = conversation.send_queued()
     provider.play(END)
-    again.result(10)
+    again.result(60)
     assert typed(conversation) == ["go", "and then?"]
 
 
@@ -233,8 +233,8 @@ def test_a_future_cannot_be_cancelled_behind_the_queue(path):
     assert not taken.cancel()
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
-    assert taken.result(10) is True
+    turn.result(60)
+    assert taken.result(60) is True
 
 
 def test_a_text_that_the_store_refuses_is_not_queued_and_its_sender_is_told(path):
@@ -247,8 +247,8 @@ def test_a_text_that_the_store_refuses_is_not_queued_and_its_sender_is_told(path
     taken = turn.steer("in Welsh")
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
-    assert taken.result(10) is True
+    turn.result(60)
+    assert taken.result(60) is True
     assert typed(conversation) == ["go", "in Welsh"]
 
 
@@ -267,7 +267,7 @@ def test_a_change_that_the_store_refuses_leaves_the_text_as_it_was(path, change)
         acts[change]()
     assert [each.text for each in conversation.queue.texts] == ["in French"]
     turn.stop()
-    turn.result(10)
+    turn.result(60)
     assert conversation.send_queued().id
     provider.play(END)
     wait_until(lambda: conversation.status == "idle")
@@ -282,13 +282,13 @@ def test_a_text_and_the_event_that_tells_of_it_change_places_in_one_transaction(
     with refusing(path, "DELETE"):
         provider.play(BORDER)
         with pytest.raises(StoreError, match="the power went out"):
-            turn.result(10)
-    assert taken.result(10) is False
+            turn.result(60)
+    assert taken.result(60) is False
     assert "steering" not in [row.event.type for row in conversation.events()]
     assert listed(conversation) == [("in French", True)]
     wait_until(lambda: conversation.status == "idle")
     provider.play(END)
-    conversation.send_queued().result(10)
+    conversation.send_queued().result(60)
     assert typed(conversation) == ["go", "in French"]
     assert conversation.store.queued("c") == []
 
@@ -299,7 +299,7 @@ def test_texts_outlive_every_handle_on_their_conversation(path):
     turn = asked(conversation, provider)
     turn.steer("one")
     turn.stop()
-    turn.result(10)
+    turn.result(60)
     assert listed(conversation) == [("one", True)]
     del conversation, turn
     gc.collect()
@@ -312,18 +312,18 @@ def test_a_closed_chat_keeps_its_queue_and_lists_it_when_it_is_opened_again(path
     provider = Gated()
     chat = dn.Chat(provider, tools=[add], store=path, conversation="c")
     turn = chat.send("go")
-    assert provider.is_waiting.wait(10)
+    assert provider.is_waiting.wait(60)
     taken = turn.steer("and then?")
     chat.close()
-    assert taken.result(10) is False
+    assert taken.result(60) is False
     provider.play(BORDER)
     provider.play(END)
-    turn.result(10)
+    turn.result(60)
     again = dn.Chat(provider, tools=[add], store=path, conversation="c")
     assert [each.text for each in again.queued] == ["and then?"]
     assert again.edit_queued(again.queued[0].id, "and now?")
     provider.play(END)
-    assert again.send_queued().result(10).text == "ok"
+    assert again.send_queued().result(60).text == "ok"
     assert typed(again._conversation) == ["go", "and now?"]
     assert again.queued == []
     again.close()

@@ -169,4 +169,4 @@ def test_every_text_is_once_in_the_transcript_or_cancelled_or_in_the_persons_han
     assert all(each.kept for each in conversation.queue.texts)
     for each in conversation.queue.texts:
         conversation.queue.cancel(each.id)
-    assert all(future.result(10) in (True, False) for future in futures)
+    assert all(future.result(60) in (True, False) for future in futures)

@@ -102,7 +102,7 @@ def test_a_turn_of_another_process_is_seen_live_and_each_event_once(path, there,
     assert [row.n for row in listener.rows] == list(range(first, here.store.last_n("c") + 1))
     assert here.events() == [*here.events()[: first - 1], *listener.rows]
     # It goes on from what it has seen, without beginning anew.
-    assert here.send("from here").result(10).text == "mine"
+    assert here.send("from here").result(60).text == "mine"
     assert listener.resets == 0
     assert_gap_free(here.store)
     assert list(here.live.transcript.committed) == here.history().chunks
@@ -162,7 +162,7 @@ def test_a_text_kept_in_two_kernels_goes_out_once(path, there):
         there.kill()
         there.wait()
         wait_until(lambda: [each.kept for each in here.queue.texts] == [True])
-        assert here.send_queued().result(10).text == "mine"
+        assert here.send_queued().result(60).text == "mine"
         with pytest.raises(MessageError, match="Nothing is kept"):
             other.send_queued()
         said = [text for role, text in texts(here) if role == "user"]
@@ -182,7 +182,7 @@ def test_a_turn_whose_process_is_killed_is_closed_by_who_watches(path, there):
     wait_until(lambda: [each.kept for each in here.queue.texts] == [True])
     assert partial(here) == [("from there", False), ("half an ", False)]
     assert here.notice == ""
-    assert here.send_queued().result(10).text == "mine"
+    assert here.send_queued().result(60).text == "mine"
     assert_gap_free(here.store)
 
 

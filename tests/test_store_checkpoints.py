@@ -89,7 +89,7 @@ def test_a_store_may_be_closed_on_the_thread_that_moves_its_log(path, monkeypatc
 
     monkeypatch.setattr(checkpoints.Checkpoints, "_move", close)
     store.create_conversation(ConversationRow("c", created_us=1)).result()
-    assert closed.wait(10)
+    assert closed.wait(60)
     wait_until(lambda: not path.with_name("lab.db-wal").exists())
 
 

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Return once `condition` holds; fail after `seconds`."""
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Return once `condition` holds; fail after `seconds`, as many as a busy machine needs."""
     pause = threading.Event()
     for _ in range(int(seconds * 100)):
         if condition():

@@ -21,7 +21,7 @@ BUSY = "The kernel is busy: use the notebook's interrupt button"
 OUTCOME = """
 import json
 print(json.dumps([turn.done, turn.finish_reason, turn.text, chat.status,
-                  chat.send('and now, SHORTLY').result(10).text]))
+                  chat.send('and now, SHORTLY').result(60).text]))
 """.replace("SHORTLY", SHORTLY)
 
 

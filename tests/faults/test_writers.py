@@ -85,7 +85,7 @@ def test_a_turn_that_another_process_runs_is_left_alone_and_sending_is_refused(p
     listener = Listener()
     conversation.subscribe(listener)
     wait_until(lambda: statuses(conversation) == ["completed"])
-    turn = conversation.send("from here").result(10)
+    turn = conversation.send("from here").result(60)
     assert turn.text == "mine"
     assert conversation.notice == ""
     assert listener.resets == 1
@@ -104,7 +104,7 @@ def test_a_turn_whose_process_is_killed_is_taken_over_by_one_that_had_it_open(pa
         conversation.send("from here")
     other.kill()
     other.wait()
-    assert conversation.send("from here").result(10).text == "mine"
+    assert conversation.send("from here").result(60).text == "mine"
     said = [("user", "from there"), ("assistant", "half an answer")]
     assert texts(conversation) == [*said, ("user", "from here"), ("assistant", "mine")]
     assert statuses(conversation) == ["interrupted", "completed"]
@@ -144,8 +144,8 @@ def test_two_stores_of_one_process_on_one_file_take_turns_as_well(path):
             two.send("second")
         assert statuses(two) == ["running"]
         turn_loop().post(gate.set)
-        turn.result(10)
-        assert two.send("second").result(10).text == "two"
+        turn.result(60)
+        assert two.send("second").result(60).text == "two"
     assert texts(one)[2:] == [("user", "second"), ("assistant", "two")]
 
 

@@ -77,7 +77,7 @@ def running_llama(*, calls_tools: bool = False, context: int = 16_384) -> Iterat
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
