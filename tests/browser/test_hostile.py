@@ -178,7 +178,8 @@ INTRUDERS = """() => {
     const loads = "script,iframe,object,embed,video,audio,link,style,form,svg,base,meta";
     if (!own && loads.split(",").includes(name)) found.push(name);
     const classes = [...element.classList].filter((each) =>
-      !/^(hljs-|tml-|dnb-(right|center|table|link|link-host|image|formula|display|set|check|code|copy|icon|turning))/
+      !/^(hljs-|tml-|dnb-(right|center|table|link|link-host|image|formula|display|set|check|code))/
+        .test(each) && !/^dnb-(lines|whole|copy|icon|turning)/
         .test(each));
     if (classes.length > 0) found.push(`${name} has class ${classes}`);
     const { position } = getComputedStyle(element);

@@ -139,7 +139,7 @@ function entryTemplate(entry: Entry, context: EntryContext): TemplateResult {
     case "image":
       return html`<div class="dnb-picture" data-key=${entry.key}>${context.imageNode(entry.key, entry.url)}</div>`;
     case "note":
-      return html`<div class="dnb-note" data-key=${entry.key}>${entry.text}</div>`;
+      return html`<div class="dnb-note" dir="auto" data-key=${entry.key}>${foldedText(entry.text, `${entry.key}.text`, context.folds)}</div>`;
     default:
       entry satisfies never;
       return html``;

@@ -126,6 +126,18 @@ describe("a turn as it comes", () => {
     expect(page.find(".dnb-tool-result pre").textContent).toBe(content);
   });
 
+  it("folds a long note, such as the summary of a compacted conversation", async () => {
+    page = new ChatPage({ last_seq: 1 });
+    const text = Array.from({ length: 200 }, (_, index) => `point ${index}`).join("\n");
+    const summary = { seq: 1, role: "system", chunk: { type: "system", text } } as const;
+    page.kernel.snapshot({ committed: [summary] });
+    await page.frame();
+    expect(page.find(".dnb-note").textContent).not.toContain("point 80");
+    page.find(".dnb-note .dnb-more").click();
+    await page.frame();
+    expect(page.find(".dnb-note").textContent).toContain("point 199");
+  });
+
   it("shows an error with what to do, and sends or hands back the prompt on request", async () => {
     page = await ChatPage.running("my question");
     page.kernel.events({ type: "error", message: "Too many requests.", code: "429" });

@@ -101,4 +101,13 @@ describe("arguments in their card", () => {
     expect(card.querySelector("dd pre")?.textContent).toBe(bad.repeat(9));
     expect(card.querySelector("img, script, [onerror]")).toBeNull();
   });
+
+  it("cuts a name that no line could hold", async () => {
+    page = await ChatPage.running();
+    const call = { toolCallId: "1", toolName: "write", stepId: "t#0" } as const;
+    const text = JSON.stringify({ ["x\n".repeat(40_000)]: "y".repeat(200) });
+    page.kernel.events({ type: "nb.tool-input-delta", ...call, delta: text });
+    await page.frame();
+    expect(page.find(".dnb-tool dt").textContent).toHaveLength(160);
+  });
 });

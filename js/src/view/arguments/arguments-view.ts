@@ -3,6 +3,7 @@
  * there, else by name below each other. The nodes stay the same ones all the time.
  */
 import type { Folds } from "../folded";
+import { short } from "../words";
 import { type Arguments, completeArguments } from "./complete";
 import { ArgumentReader } from "./partial-json";
 import { ValueView } from "./value-view";
@@ -102,7 +103,7 @@ export class ArgumentsView {
 
   #add(name: string, element: HTMLElement): void {
     const term = document.createElement("dt");
-    term.textContent = name;
+    term.textContent = short(name);
     const description = document.createElement("dd");
     description.append(element);
     this.#list.append(term, description);

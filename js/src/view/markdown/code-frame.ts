@@ -15,6 +15,9 @@ const AT_ONCE = 24_000;
 // A string or comment that stays open is coloured again as a whole, so not at every line.
 const PATIENCE = 2_000;
 const PIECE = 4_000;
+// Lines without colours stand in boxes of so many: a browser lays out those alone that are in
+// sight, or that grow. Their style knows the number.
+const BOXED_LINES = 128;
 /** What turns text around without being seen: in code it is shown. */
 const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
@@ -39,6 +42,7 @@ export class CodeFrame {
   #segmentLines = 0;
   #keys: string[] = [];
   #open = document.createTextNode("");
+  #openLines = 0;
   #isFinished = false;
   #isPlain = false;
 
@@ -108,6 +112,7 @@ export class CodeFrame {
     this.#segmentLines = 0;
     this.#keys = [];
     this.#open = document.createTextNode("");
+    this.#openLines = 0;
     this.#code.replaceChildren(this.#open);
     this.#begin(text);
   }
@@ -135,19 +140,45 @@ export class CodeFrame {
     const isFirst = this.#text === "";
     this.#text += added;
     this.#isPlain ||= LONGEST_LINE.test(this.#text.slice(-added.length - 2_000));
-    if (!this.#isColoured() && TURNING.test(added)) {
-      this.#open = document.createTextNode("");
-      this.#code.append(...plain(added), this.#open);
+    if (!this.#isColoured()) {
+      this.#addPlain(added);
       return;
     }
     this.#open.appendData(added);
-    if (!this.#isColoured()) return;
     const end = this.#text.lastIndexOf("\n") + 1;
     if (end <= this.#coloured) return;
     const open = this.#coloured - this.#segment;
     if (open > PATIENCE && end - this.#coloured < open / 4) return;
     if (isFirst) soon(() => this.#colourLines());
     else this.#colourLines();
+  }
+
+  /** Add without colours: to the lines that are open, and to new boxes what they do not hold. */
+  #addPlain(added: string): void {
+    let start = 0;
+    while (start < added.length) {
+      const end = endOfLines(added, start, BOXED_LINES - this.#openLines);
+      const part = added.slice(start, end);
+      if (TURNING.test(part)) {
+        const open = document.createTextNode("");
+        this.#open.after(...plain(part), open);
+        this.#open = open;
+      } else {
+        this.#open.appendData(part);
+      }
+      this.#openLines += part.split("\n").length - 1;
+      if (this.#openLines === BOXED_LINES) {
+        const filled = this.#open.parentElement;
+        if (filled !== this.#code) filled?.classList.add("dnb-whole");
+        const box = document.createElement("span");
+        box.className = "dnb-lines";
+        this.#open = document.createTextNode("");
+        this.#openLines = 0;
+        box.append(this.#open);
+        this.#code.append(box);
+      }
+      start = end;
+    }
   }
 
   #isColoured(): boolean {
@@ -188,6 +219,17 @@ export class CodeFrame {
     if (this.#open.data !== left) this.#open.data = left;
     return { count: lines.length, isAtRest };
   }
+}
+
+/** Return where in `text` the line ends that is number `count` from `start` on, or the text. */
+function endOfLines(text: string, start: number, count: number): number {
+  let end = start;
+  for (let passed = 0; passed < count; passed += 1) {
+    const newline = text.indexOf("\n", end);
+    if (newline < 0) return text.length;
+    end = newline + 1;
+  }
+  return end;
 }
 
 function lineElement(line: Line, end: string): HTMLElement {

@@ -110,6 +110,43 @@ describe("MarkdownView", () => {
     expect(code?.textContent).toBe("x = 1\ny = a ** b\nz");
   });
 
+  it("puts long code of no known language into boxes of lines, and fills the last one only", () => {
+    const lines = Array.from({ length: 1000 }, (_, n) =>
+      n === 300 ? `a\u202eb ${n}` : `line ${n}`,
+    );
+    const text = `\`\`\`\n${lines.join("\n")}`;
+    const made = new MarkdownView(NO_FORMULAS);
+    made.update(text.slice(0, 6000), false);
+    const code = made.element.querySelector("code") as HTMLElement;
+    const watch = new MutationObserver(() => {});
+    const before = code.querySelector(".dnb-lines:last-child") as HTMLElement;
+    watch.observe(code, { childList: true, subtree: true, characterData: true });
+    for (let end = 6001; end <= text.length; end += 7) made.update(text.slice(0, end), false);
+    made.update(`${text}\n`, false);
+    const old = [...code.childNodes].slice(0, [...code.childNodes].indexOf(before));
+    const touched = watch.takeRecords().map(({ target }) => target);
+    expect(touched.length).toBeGreaterThan(0);
+    expect(touched.filter((node) => old.some((each) => each.contains(node)))).toEqual([]);
+    const boxes = [...code.querySelectorAll(".dnb-lines")];
+    expect(boxes).toHaveLength(7);
+    expect(boxes.map((box) => box.matches(".dnb-whole"))).toEqual([...Array(6).fill(true), false]);
+    expect(code.textContent).toBe(`${lines.join("\n")}\n`);
+    expect(code.querySelectorAll(".dnb-turning")).toHaveLength(1);
+    const counts = boxes.map(({ textContent }) => textContent?.split("\n").length);
+    expect(counts).toEqual([...Array(6).fill(129), 1000 - 7 * 128 + 1]);
+    expect(view(`${text}\n\`\`\``).querySelectorAll(".dnb-lines")).toHaveLength(7);
+  });
+
+  it.each([
+    ["1. \u05e9\u05dc\u05d5\u05dd and more", "rtl"],
+    ["12 > \u0627 b", "rtl"],
+    ["**Hello** \u05e9\u05dc\u05d5\u05dd", "ltr"],
+    ["12 + 34", ""],
+  ])("runs in the direction of the first letter: %j", (text, direction) => {
+    expect(streamed(text, 3).dir).toBe(direction);
+    expect(view(text).dir).toBe(direction);
+  });
+
   it("draws only the last items of an open list", () => {
     const made = new MarkdownView(NO_FORMULAS);
     made.update("- one\n- two\n  - deep\n- thr", false);

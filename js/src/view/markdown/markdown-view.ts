@@ -4,6 +4,7 @@
  */
 import { type CodeFrame, frameOf } from "./code-frame";
 import type { FormulaSetter } from "./controls";
+import { directionOf } from "./direction";
 import { decidedLines } from "./open-end";
 import { blockParts, blockStarts, type Environment, type Parts, parse, toHtml } from "./parser";
 import { patch } from "./patch";
@@ -36,7 +37,6 @@ export class MarkdownView {
   constructor(formulas: FormulaSetter) {
     this.#formulas = formulas;
     this.element.className = "dnb-prose";
-    this.element.dir = "auto";
   }
 
   /** Show `text`; unless it is finished more may follow. Text that only grew keeps its nodes. */
@@ -48,6 +48,7 @@ export class MarkdownView {
     const lastLine = this.#source.slice(this.#source.lastIndexOf("\n") + 1);
     this.#source = source;
     this.#isFinished = isFinished;
+    if (this.element.dir === "") this.element.dir = directionOf(added) ?? "";
     if (!isFinished && this.#openCode && !(lastLine + added).includes(this.#openCode.mark)) {
       this.#openCode.frame.append(added);
       this.#openHtml = "";
@@ -58,6 +59,7 @@ export class MarkdownView {
 
   #clear(): void {
     this.element.replaceChildren();
+    this.element.dir = "";
     this.#source = "";
     this.#isFinished = false;
     this.#finishedLength = 0;

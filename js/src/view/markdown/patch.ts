@@ -20,7 +20,10 @@ export function patch(
   }
   for (const node of shown.slice(same)) node.remove();
   const added = drawn.slice(same).map((node) => mount(node, setter));
-  for (const node of added) parent.insertBefore(node, next);
+  // At once: for each child that comes by itself the browser looks at the others again.
+  const together = document.createDocumentFragment();
+  for (const node of added) together.append(node);
+  if (added.length > 0) parent.insertBefore(together, next);
   return [...shown.slice(0, same), ...added];
 }
 
