@@ -26,7 +26,7 @@ def test_a_closed_chat_lets_go_of_its_store_and_of_its_threads(place: str, tmp_p
     def used_and_closed() -> list[weakref.ref[object]]:
         chat = dn.Chat(dn.ScriptedProvider(pace=0), store=target)
         chat.send("Hello").result(60)
-        assert store_threads() > before
+        assert store_threads() - before
         chat.close()
         conversation = chat._conversation
         return [weakref.ref(chat), weakref.ref(conversation), weakref.ref(conversation.store)]
@@ -54,4 +54,5 @@ def test_a_store_that_nobody_writes_keeps_no_thread_and_is_written_again(
             elif number % 3 == 0:
                 threading.Event().wait(0.01)  # the thread may just be about to end
         assert len(store.conversation_ids()) == 200
-    assert store_threads() <= before
+    # One that was just about to end by itself is not waited for by `close`.
+    wait_until(lambda: store_threads() <= before)
