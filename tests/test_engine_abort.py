@@ -102,7 +102,10 @@ async def test_a_provider_that_never_pauses_can_be_aborted():
     assert turn.labels.count("text-delta") < 100
 
 
-async def test_a_providers_own_cleanup_has_ended_before_the_turn_goes_on():
+async def test_a_providers_own_cleanup_has_ended_before_the_turn_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(tasks, "GRACE_S", 60)
     signal = AbortSignal()
 
     class Careful(Playback):

@@ -164,7 +164,10 @@ async def test_a_tool_sees_the_signal_of_the_turn():
     assert seen == [signal]
 
 
-async def test_tools_are_cancelled_at_once_though_the_provider_takes_its_time():
+async def test_tools_are_cancelled_at_once_though_the_provider_takes_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(tasks, "GRACE_S", 60)
     signal = AbortSignal()
     cancelled = asyncio.Event()
 
@@ -186,6 +189,6 @@ async def test_tools_are_cancelled_at_once_though_the_provider_takes_its_time():
     await turn.until("tool-call:f")
     await let_loop_run()
     signal.abort()
-    async with asyncio.timeout(tasks.GRACE_S / 2):
+    async with asyncio.timeout(30):  # the provider would be left behind after the grace only
         await running
     assert turn.results() == [("f", "Aborted", True)]

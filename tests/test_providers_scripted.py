@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -216,12 +217,22 @@ async def test_counts_as_far_as_asked_and_writes_long_texts() -> None:
     assert "| Step | Kind | Tokens |" in text_of(await ask(FAST, "Show me some markdown"))
 
 
-async def test_streams_at_its_pace() -> None:
+async def test_streams_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep, loop, pauses = asyncio.sleep, asyncio.get_running_loop(), list[float]()
+
+    def noted(seconds: float) -> Coroutine[Any, Any, None]:
+        if asyncio.get_running_loop() is loop:  # the loop of turns pauses as well
+            pauses.append(seconds)
+        return sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
     provider = ScriptedProvider(pace=400)
     started = time.monotonic()
     events = await ask(provider, "count to 10", [], ProviderOptions(max_tokens=40))
     assert len(events) == 42
-    assert 0.09 < time.monotonic() - started < 1.0
+    assert time.monotonic() - started > 0.09
+    # How long it took is the machine's affair as well, how long it meant to pause is not.
+    assert sum(pauses) < 0.11
 
 
 async def test_plays_a_given_script_exactly_and_fails_beyond_its_end() -> None:
@@ -245,10 +256,10 @@ async def test_plays_a_given_script_exactly_and_fails_beyond_its_end() -> None:
 
 @pytest.mark.parametrize("text", ["-", "(", "1+", "Abc ", "1,", '"', "weather in Oslo, then "])
 async def test_a_pasted_book_is_answered_quickly(text: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()  # what other processes take does not count
     events = await ask(FAST, text * (100_000 // len(text)) + "1", TOOLS)
     assert isinstance(events[-1], Finish)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_a_negative_pace_is_refused() -> None:

@@ -24,7 +24,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lab.db"
 
 
-def test_a_wait_that_was_cancelled_ends_after_the_seal_so_that_the_next_turn_can_start(path):
+def test_a_wait_that_was_cancelled_ends_after_the_seal_so_that_the_next_turn_can_start(
+    path, monkeypatch
+):
+    monkeypatch.setattr("dispatch_nb.conversation.turn.LAST_WORDS_S", 60)
     provider = Scripted(
         [TextDelta("partial"), lambda: asyncio.Event().wait()],
         [TextDelta("next"), Finish("stop")],
