@@ -55,9 +55,11 @@ class Page:
             self.bars, self.order = {}, [bar["key"] for bar in message["bars"]]
         else:
             assert message["n"] == self.n + 1
-        self.n, self.head = message["n"], message["head"]
+        self.n = message["n"]
         self.bars |= {bar["key"]: bar for bar in message["bars"]}
         self.order = message.get("order", self.order)
+        # Last: who waits for what it says then finds the bars of the same message.
+        self.head = message["head"]
         if not self.sleeps:
             self.say(type="painted", n=self.n)
 
@@ -121,13 +123,16 @@ def test_a_running_step_is_a_bar_that_grows_and_then_counts_exactly(page, chat):
     page.look()
     turn = chat.send("go on")
     wait_until(
-        lambda: len(page.order) == 3 and page.bars[page.order[2]]["sums"]["outputTokens"] > 0
+        lambda: (
+            page.head["running"] == 1
+            and len(page.order) == 3
+            and page.bars[page.order[2]]["sums"]["outputTokens"] > 0
+        )
     )
     running = page.bars[page.order[2]]
     assert running["step"]["status"] == "running"
     assert running["key"] == f"{turn.id}#0"
     assert (running["sums"]["estimated"], running["sums"]["costUsd"]) == (1, None)
-    assert page.head["running"] == 1
     assert page.head["totals"]["steps"] == 2  # what runs is no total yet
     turn.stop()
     wait_until(lambda: page.head["running"] == 0)
@@ -177,8 +182,9 @@ def test_views_are_told_at_a_bounded_rate_and_seldom_while_nobody_paints(page, c
         chat.rename(f"Title {at}")
         page.view._hear(chat)
         time.sleep(0.02)
+    count = len(page.told)
     seconds = time.monotonic() - began
-    assert len(page.told) <= WINDOW + seconds / SELDOM_S + 1
+    assert count <= WINDOW + seconds / SELDOM_S + 1
     turn.stop()
     page.sleeps = False
     page.look()
