@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,14 @@ settings.load_profile("dispatch_nb")
 def anyio_backend() -> str:
     """Asynchronous tests (`@pytest.mark.anyio`) run on asyncio, as the turns do."""
     return "asyncio"
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """Yield a port of this machine that refuses connections: it is taken, but nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

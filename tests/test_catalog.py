@@ -115,16 +115,9 @@ def test_the_messages_api_is_asked_in_its_own_way():
     assert row_of(frame, "claude-x")["is_listed"] is True
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def test_a_server_of_ones_own_that_does_not_run_is_told():
+def test_a_server_of_ones_own_that_does_not_run_is_told(dead_port):
     with pytest.raises(ProviderUnreachableError, match="Check that the server runs"):
-        dn.models("ollama:", base_url=f"http://127.0.0.1:{_free_port()}/v1")
+        dn.models("ollama:", base_url=f"http://127.0.0.1:{dead_port}/v1")
 
 
 @pytest.mark.parametrize(

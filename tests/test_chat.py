@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -378,10 +377,8 @@ def test_a_store_of_a_newer_version_is_refused(chat, path):
         dn.Store(path)
 
 
-def test_a_base_url_that_refuses_connections_says_so_and_loses_nothing(path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+def test_a_base_url_that_refuses_connections_says_so_and_loses_nothing(path, dead_port):
+    url = f"http://127.0.0.1:{dead_port}/v1"
     chat = dn.Chat("openai:any", base_url=url, store=path, retry=NoRetry())
     with pytest.raises(TurnFailedError, match=r"127\.0\.0\.1"):
         chat.send("are you there?").result(20)

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import http.server
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,13 +93,6 @@ def telltale() -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-def _dead_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
 # What a cell itself says stands in the notebook, so no cell says a secret: they are in a file.
 BEGIN = """
 import json, logging, os, traceback
@@ -162,7 +154,7 @@ CELLS = [
 
 
 def test_a_planted_key_is_in_no_notebook_store_log_traceback_widget_or_export(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
@@ -174,7 +166,7 @@ def test_a_planted_key_is_in_no_notebook_store_log_traceback_widget_or_export(
     (tmp_path / "jupyter").mkdir()
     with telltale() as (place, seen):
         login = f"me:{quote(SECRETS['password'], safe='')}@"
-        dead = f"127.0.0.1:{_dead_port()}"
+        dead = f"127.0.0.1:{dead_port}"
         addresses = {
             "url": f"http://{place}/v1?key={SECRETS['query']}",
             "login_url": f"http://{login}{place}/v1",

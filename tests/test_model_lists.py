@@ -77,11 +77,9 @@ def test_the_conversations_own_server_is_asked_with_its_key_which_no_view_is_tol
     assert KEY not in everything
 
 
-def test_a_server_that_is_not_there_is_a_reason_and_holds_nothing_up() -> None:
+def test_a_server_that_is_not_there_is_a_reason_and_holds_nothing_up(dead_port: int) -> None:
     chat = Watched(store=":memory:")
-    with serving([], listed=b"{}") as server:
-        gone = server.base_url
-    chat.configure(model="vllm:m", base_url=gone, api_key=KEY)
+    chat.configure(model="vllm:m", base_url=f"http://127.0.0.1:{dead_port}/v1", api_key=KEY)
     answer = ask(chat, "vllm")
     assert answer["models"] == []
     assert "No connection to" in answer["reason"]

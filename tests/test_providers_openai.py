@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from typing import Any
 
 import pytest
@@ -266,11 +265,9 @@ async def test_a_page_instead_of_an_answer_names_the_base_url(content_type: str)
     assert "base_url" in failure.message
 
 
-async def test_a_refused_connection_names_the_address_and_what_to_check() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        failure = failure_of(await ask(OpenAIProvider("m", base_url=url), "hi"))
+async def test_a_refused_connection_names_the_address_and_what_to_check(dead_port: int) -> None:
+    url = f"http://127.0.0.1:{dead_port}/v1"
+    failure = failure_of(await ask(OpenAIProvider("m", base_url=url), "hi"))
     assert f"No connection to {url}/chat/completions" in failure.message
     assert "Check that the server runs, and base_url" in failure.message
     assert failure.retryable

@@ -31,15 +31,8 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-async def test_nothing_that_listens_is_unreachable() -> None:
-    failure = await failure_at(f"http://127.0.0.1:{_free_port()}/v1")
+async def test_nothing_that_listens_is_unreachable(dead_port: int) -> None:
+    failure = await failure_at(f"http://127.0.0.1:{dead_port}/v1")
     assert failure.message.startswith("No connection to http://127.0.0.1:")
     assert "Check that the server runs, and base_url." in failure.message
     assert (failure.code, failure.retryable) == (UNREACHABLE, True)
@@ -180,8 +173,10 @@ async def test_https_to_a_plain_server_is_told_to_be_http() -> None:
     assert failure.retryable is False
 
 
-async def test_a_dead_proxy_is_named_without_its_login(monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy = f"127.0.0.1:{_free_port()}"
+async def test_a_dead_proxy_is_named_without_its_login(
+    dead_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = f"127.0.0.1:{dead_port}"
     monkeypatch.setenv("HTTP_PROXY", f"http://me:proxy-secret@{proxy}")
     failure = await failure_at("http://model-server.invalid/v1")
     assert f"No connection to the proxy http://{proxy} on the way to" in failure.message
@@ -210,19 +205,19 @@ async def test_a_proxy_is_used_and_what_it_refuses_is_told(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_no_proxy_captures_an_address_of_this_machine(
-    host: str, monkeypatch: pytest.MonkeyPatch
+    host: str, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{_free_port()}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{dead_port}")
     with serving([ANSWER]) as server:
         provider = OpenAIProvider("m", base_url=server.base_url.replace("127.0.0.1", host))
         assert text_of(await ask(provider, "hi")) == "Hello."
 
 
 async def test_a_server_that_no_proxy_is_for_is_asked_directly(
-    monkeypatch: pytest.MonkeyPatch,
+    dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{_free_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{dead_port}")
     monkeypatch.setenv("NO_PROXY", "no-such-host.invalid")
     failure = await failure_at("http://no-such-host.invalid/v1")
     assert "There is no server by the name of" in failure.message
