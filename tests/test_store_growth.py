@@ -18,22 +18,33 @@ ID = "c"
 
 
 class Meter:
-    """Counts the statements of every connection, and the steps SQLite takes for them."""
+    """Counts the statements of every connection to a file, and the steps SQLite takes for them.
 
-    def __init__(self):
+    Stores that other tests have left open may be at work in other files.
+    """
+
+    def __init__(self, path):
+        self.path = path
         self.connections = []
         self.statements: Counter[str] = Counter()
         self.steps = 0
         self.transactions = 0
 
     def connected(self, connection, record):
-        self.connections.append(connection)
+        (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+        if file == str(self.path.resolve()):
+            self.connections.append(connection)
 
     def executed(self, connection, cursor, statement, values, context, is_many):
-        self.statements[statement.split()[0]] += 1
+        if self.is_meant(connection):
+            self.statements[statement.split()[0]] += 1
 
     def committed(self, connection):
-        self.transactions += 1
+        if self.is_meant(connection):
+            self.transactions += 1
+
+    def is_meant(self, connection):
+        return connection.engine.url.database == str(self.path)
 
     def step(self):
         self.steps += 1
@@ -52,8 +63,8 @@ class Meter:
 
 
 @pytest.fixture
-def meter():
-    meter = Meter()
+def meter(tmp_path):
+    meter = Meter(tmp_path / "lab.db")
     listeners: dict[str, Callable[..., None]] = {
         "connect": meter.connected,
         "before_cursor_execute": meter.executed,

@@ -130,11 +130,15 @@ def opcodes(work: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    # What the collector would finalize within the work is not the work's: it may be anyone's.
+    gc.collect()
+    gc.disable()
     sys.settrace(trace)
     try:
         work()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 
