@@ -253,23 +253,29 @@ def test_every_kind_of_chunk_is_read_exactly(store: Store) -> None:
 
 def test_seq_is_gap_free_whenever_it_is_read_while_another_thread_writes(store: Store) -> None:
     tape = Recorder(store)
-    done = threading.Event()
+    enough = threading.Event()
+    written: list[int] = []
 
     def write() -> None:
-        for number in range(60):
-            tape.begin(f"t{number}", "Hi")
-        done.set()
+        while not enough.is_set():
+            tape.begin(f"t{len(written)}", "Hi")
+            written.append(1)
 
     writer = threading.Thread(target=write)
     writer.start()
-    lengths = []
-    while not done.is_set():
-        seqs = frames.chunks_frame(store, "c1")["seq"].tolist()
-        assert seqs == list(range(1, len(seqs) + 1))
-        lengths.append(len(seqs))
-    writer.join()
+    lengths: list[int] = []
+    try:
+        # However the two threads take turns, it is read while the other has not ended.
+        while len(set(lengths)) < 20 and writer.is_alive():
+            seqs = frames.chunks_frame(store, "c1")["seq"].tolist()
+            assert seqs == list(range(1, len(seqs) + 1))
+            lengths.append(len(seqs))
+    finally:
+        enough.set()
+        writer.join()
+    assert len(set(lengths)) == 20
     assert lengths == sorted(lengths)
-    assert len(frames.chunks_frame(store, "c1")) == 60
+    assert len(frames.chunks_frame(store, "c1")) == len(written)
 
 
 def test_long_text_is_cut_where_a_frame_is_shown_and_nowhere_else(tape: Recorder) -> None:
