@@ -88,7 +88,7 @@ def test_a_turn_of_another_process_is_seen_live_and_each_event_once(path, there,
     if opens == "before the turn":
         tell(there, "go", "half ", "an ")
     wait_until(lambda: partial(here) == [("from there", False), ("half an ", True)])
-    assert "running in another process" in here.notice
+    wait_until(lambda: "running in another process" in here.notice)
     with pytest.raises(TurnActiveError, match="another process"):
         here.send("from here")
     tell(there, "answer")
