@@ -8,7 +8,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -70,7 +69,7 @@ def ready_processes(folder: Path, count: int) -> Iterator[tuple[Path, subprocess
 def kill_in_the_middle(
     process: subprocess.Popen[str], seed: int, script: list[ScriptedTurn]
 ) -> tuple[list[EventRow], list[tuple[str, str]]]:
-    """Let a process talk, kill it at the seed's moment; return what it had reported.
+    """Let a process talk and kill itself at the seed's moment; return what it had reported.
 
     That is: the events it had shown, and what its queue had taken.
     """
@@ -78,15 +77,12 @@ def kill_in_the_middle(
     assert process.stdin is not None
     assert process.stdout is not None
     moment = source.randrange(sum(turn.event_count for turn in script))
-    process.stdin.write(f"{seed}\n")
-    process.stdin.flush()
-    lines = [process.stdout.readline() for _ in range(moment)]
     # Most moments lie in the writing of the next event or in the pause before it.
-    time.sleep(source.choice([0, 0, source.uniform(0, 0.005), source.uniform(0, 0.03)]))
-    process.kill()
-    # Not `communicate`, which would pass over what has been read ahead.
-    lines += process.stdout.readlines()
-    process.wait(30)
+    pause = source.choice([0, 0, source.uniform(0, 0.005), source.uniform(0, 0.03)])
+    process.stdin.write(f"{json.dumps([seed, moment, pause])}\n")
+    process.stdin.flush()
+    lines = process.stdout.readlines()
+    process.wait(60)
     process.stdin.close()
     process.stdout.close()
     reported = [json.loads(line) for line in lines if line.endswith("\n")]
