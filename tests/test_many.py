@@ -19,6 +19,7 @@ from dispatch_nb.engine.contracts import (
     ToolCall,
 )
 from dispatch_nb.errors import TurnActiveError
+from dispatch_nb.loop import turn_loop
 from dispatch_nb.store import Store
 from dispatch_nb.wire.conversation import ChatMessage, TextChunk, ThinkingChunk, ToolResultChunk
 from tests.conversation_parts import Listener, opened
@@ -223,11 +224,23 @@ def test_a_second_process_is_refused_while_a_turn_runs_and_goes_on_after_it(tmp_
     store.close()
 
 
+class Patient(Talker):
+    """Says none of its answer before `go_on` is set."""
+
+    go_on: asyncio.Event
+
+    async def pause(self) -> None:
+        await super().pause()
+        if self.requests > 1:
+            await self.go_on.wait()
+
+
+# Says when it has seen a beginning of every conversation, and reads on to their ends.
 READER = """
 import sys
 from dispatch_nb.store import Store
 from tests.store_parts import assert_gap_free
-store, names, reads, growth = Store(sys.argv[1]), sys.argv[2].split(), 0, 0
+store, names, reads, growth, told = Store(sys.argv[1]), sys.argv[2].split(), 0, 0, False
 seen = dict.fromkeys(names, 0)
 shown = dict.fromkeys(names, [])
 print("ready")
@@ -249,6 +262,8 @@ while open_ends:
             open_ends.discard(name)
             assert_gap_free(store, name)
     reads += 1
+    if not told and all(shown.values()):
+        told = print("all began") is None
 print(reads, growth)
 store.close()
 """
@@ -256,11 +271,14 @@ store.close()
 
 def test_a_reader_sees_only_prefixes_of_every_conversation_while_they_are_written(tmp_path):
     store = open_store(tmp_path / "lab.db")
-    talkers = [Talker(f"chat{number}", 40, 40) for number in range(8)]
+    Patient.go_on = asyncio.Event()
+    talkers = [Patient(f"chat{number}", 40, 40) for number in range(8)]
     chats = [opened(talker, store, talker.name) for talker in talkers]
     reader = start_python(READER, tmp_path / "lab.db", " ".join(chat.id for chat in chats))
     go(reader)
     turns = [chat.send("go") for chat in chats]
+    assert reader.stdout.readline() == "all began\n"
+    turn_loop().post(Patient.go_on.set)
     for turn in turns:
         turn.result(60)
     reads, growth = map(int, finish(reader).split())
