@@ -27,9 +27,15 @@ RUNS = {
     "blocking": [f"{ASK}.result()"],
     "stopped": ["turn = chat.send('Go on')", "turn.stop()", "await turn"],
     "interrupted": [
-        "import _thread, threading\nturn = chat.send('Go on')\n"
-        "threading.Timer(0.5, _thread.interrupt_main).start()\n"
-        "try:\n    turn.result()\nexcept KeyboardInterrupt:\n    pass"
+        "import _thread, threading, time\n"
+        # The wait for the last words is for the person; a busy machine needs longer.
+        "import dispatch_nb.conversation.turn as waits\nwaits.LAST_WORDS_S = 30\n"
+        "def interrupt():\n"
+        "    while 'word40 ' not in turn.text:\n        time.sleep(0.01)\n"
+        "    _thread.interrupt_main()\n"
+        "turn = chat.send('Go on')\n"
+        "try:\n    threading.Thread(target=interrupt).start()\n    turn.result()\n"
+        "except KeyboardInterrupt:\n    pass"
     ],
 }
 
@@ -49,9 +55,8 @@ def run_notebook(version: str, folder: Path) -> dict[str, dict[str, Any]]:
         )
         kernel_specs(version, folder)
         try:
-            NotebookClient(notebook, kernel_name=KERNEL_NAME, timeout=60).execute(
-                env=kernel_environment(folder), cwd=str(folder)
-            )
+            client = NotebookClient(notebook, kernel_name=KERNEL_NAME, timeout=60, iopub_timeout=60)
+            client.execute(env=kernel_environment(folder), cwd=str(folder))
         finally:
             close_client_loop()
     states = [each["state"] for each in notebook.metadata.widgets[WIDGET_STATE]["state"].values()]
