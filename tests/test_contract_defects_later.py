@@ -68,10 +68,11 @@ def test_8_thinking_is_not_sent_back_as_what_was_said(path):
 
 
 def test_9_a_result_is_there_before_the_slowest_call_has_ended(path):
-    slow = threading.Event()
+    began, slow = threading.Event(), threading.Event()
 
     def wait() -> str:
         """Wait."""
+        began.set()
         return "waited" if slow.wait(60) else "gave up"
 
     model = Model([ADD, ToolCall("c2", "wait", {})], [TextDelta("3"), STOP])
@@ -86,11 +87,13 @@ def test_9_a_result_is_there_before_the_slowest_call_has_ended(path):
     turn = conversation.send("1+2?")
     wait_until(lambda: "tool-result" in watcher.types)
     assert not slow.is_set()
-    # Longer than a busy machine takes to start the quick call's thread.
-    threading.Event().wait(0.5)
+    (quick,) = [row.event.to_wire() for row in watcher.rows if is_result(row)]
+    # Longer than the quick call took, however late a busy machine began either.
+    assert began.wait(60)
+    threading.Event().wait(quick["durationMs"] / 1000 + 0.1)
     slow.set()
     turn.result(60)
-    quick, patient = [row.event.to_wire() for row in watcher.rows if is_result(row)]
+    patient = [row.event.to_wire() for row in watcher.rows if is_result(row)][-1]
     assert (quick["content"], patient["content"]) == ("3", "waited")
     # The quick call came first: with the slow one's time it would have taken longer.
     assert quick["durationMs"] < patient["durationMs"]

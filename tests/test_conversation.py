@@ -200,7 +200,9 @@ def test_a_failure_of_the_loop_itself_keeps_what_was_said_and_seals(path):
     assert conversation.send("again").result(60).text == "fine"
 
 
-def test_a_refused_write_ends_the_turn_with_a_clear_error_and_harms_nothing(path):
+def test_a_refused_write_ends_the_turn_with_a_clear_error_and_harms_nothing(path, monkeypatch):
+    # No look in between follows what the intruder wrote.
+    monkeypatch.setattr("dispatch_nb.conversation.following.QUIET_S", 60)
     reached, go_on = threading.Event(), threading.Event()
 
     def pause() -> object:

@@ -11,6 +11,7 @@ from dispatch_nb.transcript.live import LiveState, fold_live, from_snapshot, ini
 from dispatch_nb.transcript.selectors import select_chunks
 from dispatch_nb.transcript.sync import append_user_message, reject_echo
 from dispatch_nb.wire.conversation import TextChunk
+from dispatch_nb.wire.extensions import LiveEvent
 from dispatch_nb.wire.parse import parse_view_message
 from dispatch_nb.wire.view import EventsMessage, SnapshotMessage
 from tests.test_chat import View
@@ -53,12 +54,14 @@ def test_a_prompt_is_shown_once_after_every_event_that_the_kernel_tells(tmp_path
         found = [parse_view_message(message) for message in view.got("events")]
         return [message for message in found if isinstance(message, EventsMessage)]
 
-    wait_until(lambda: any(e.type == "turn-sealed" for e in told()[-1].events))
-    events = [event for message in told() for event in message.events]
-    assert [event.type for event in events[:2]] == ["nb.prompt-sent", "user-message"]
-    assert [event.type for event in events].count("nb.prompt-sent") == 1
+    def events() -> list[LiveEvent]:
+        return [event for message in told() for event in message.events]
+
+    wait_until(lambda: [event.type for event in events()].count("turn-sealed") == 2)
+    assert [event.type for event in events()[:2]] == ["nb.prompt-sent", "user-message"]
+    assert [event.type for event in events()].count("nb.prompt-sent") == 1
     counts = []
-    for event in events:
+    for event in events():
         live = fold_live(live, event)
         counts.append(len(prompts(live)))
     # Once from the first moment on; the second one is the other turn's own.

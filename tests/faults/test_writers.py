@@ -48,6 +48,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def other(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    # What is done here sees the other process for itself, not by a look in between.
+    monkeypatch.setattr("dispatch_nb.conversation.following.QUIET_S", 60)
     process = start_python(OTHER, path)
     assert process.stdout.readline() == "half\n"
     yield process
