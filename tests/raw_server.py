@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass
 class RawServer:
-    """What the server saw; `client_gone` is set when the client closed while it was held."""
+    """What the server saw; `client_gone` is set when a client that was held has closed."""
 
     base_url: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +46,14 @@ def serving(
     seen = RawServer()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            try:
+                super().handle()
+            finally:
+                # However it left: perhaps by a reset, or in the middle of its request.
+                if hold:
+                    seen.client_gone.set()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.bodies.append(json.loads(body))
@@ -62,8 +70,8 @@ def serving(
                 for piece in pieces:
                     self.wfile.write(piece)
                     self.wfile.flush()
-            if hold and not self.connection.recv(1):
-                seen.client_gone.set()
+            if hold:
+                self.connection.recv(1)
 
         def do_GET(self) -> None:
             seen.paths.append(self.path)

@@ -146,8 +146,7 @@ def silent(first: bytes) -> Callable[[socket.socket], None]:
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", head()])
 async def test_a_server_that_never_begins_its_answer_is_left(first: bytes) -> None:
-    waits = Timeouts(connect=0.05, first_byte=0.2)
-    failure = failure_of(await answer(silent(first), waits))
+    failure = failure_of(await answer(silent(first), Timeouts(first_byte=0.2)))
     assert "sent nothing within 0.2 s" in failure.message
     assert failure.retryable
 

@@ -142,7 +142,7 @@ def test_a_stopped_turn_frees_the_server_and_keeps_what_was_said(
     assert busy(llama) == [True]
     assert turn.stop()
     turn.result(30)
-    freed = time.monotonic() + 2
+    freed = time.monotonic() + 30
     while busy(llama) and time.monotonic() < freed:
         time.sleep(0.005)
     assert busy(llama) == []
