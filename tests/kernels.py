@@ -31,6 +31,21 @@ TRIED = [*VERSIONS] if os.environ.get("DISPATCH_NB_PROOF") == "full" else [NEWES
 KERNEL_NAME = "proof"
 WAIT_S = 30.0
 
+IS_WAITING = """
+import sys, threading
+from dispatch_nb.conversation.turn import Turn
+
+def is_waiting():
+    "Whether the main thread is in what `turn.result()` calls: there it hears of an interrupt."
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code is Turn.result.__code__:
+            return True
+    return False
+"""
+"""What a kernel runs to know when its cell can be interrupted."""
+
 Message = dict[str, Any]
 
 

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from tests.endless_server import SHORT_ANSWER, SHORTLY, endless_server
 from tests.kernels import (
+    IS_WAITING,
     KERNEL_NAME,
     TRIED,
     VERSIONS,
@@ -27,11 +28,11 @@ RUNS = {
     "blocking": [f"{ASK}.result()"],
     "stopped": ["turn = chat.send('Go on')", "turn.stop()", "await turn"],
     "interrupted": [
-        "import _thread, threading, time\n"
+        IS_WAITING + "import _thread, time\n"
         # The wait for the last words is for the person; a busy machine needs longer.
         "import dispatch_nb.conversation.turn as waits\nwaits.LAST_WORDS_S = 30\n"
         "def interrupt():\n"
-        "    while 'word40 ' not in turn.text:\n        time.sleep(0.01)\n"
+        "    while 'word1 ' not in turn.text or not is_waiting():\n        time.sleep(0.01)\n"
         "    _thread.interrupt_main()\n"
         "turn = chat.send('Go on')\n"
         "try:\n    threading.Thread(target=interrupt).start()\n    turn.result()\n"

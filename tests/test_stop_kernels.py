@@ -15,7 +15,7 @@ import pytest
 
 from dispatch_nb.widget.outbox import WINDOW
 from tests.endless_server import SHORT_ANSWER, SHORTLY, EndlessServer, Request, endless_server
-from tests.kernels import TRIED, VERSIONS, Kernel, running_kernel
+from tests.kernels import IS_WAITING, TRIED, VERSIONS, Kernel, running_kernel
 from tests.waiting import wait_until
 
 Cell = Literal["awaiting", "blocking", "returned"]
@@ -31,7 +31,7 @@ CELLS: dict[Cell, str] = {
     "returned": "turn = chat.send('go')",
 }
 BEGIN = """
-import asyncio, contextvars, sys, threading, time
+import asyncio, contextvars, threading, time
 import dispatch_nb as dn
 import dispatch_nb.conversation.turn as handle
 
@@ -42,16 +42,8 @@ def beside(work):
     "Do it on a thread that prints for the cell: not every ipykernel knows whose a thread is."
     threading.Thread(target=contextvars.copy_context().run, args=[work]).start()
 
-def callers():
-    "Return the code that the main thread is in, innermost first."
-    frame = sys._current_frames()[threading.main_thread().ident]
-    while frame is not None:
-        yield frame.f_code
-        frame = frame.f_back
-
 def tell_of_wait():
-    # What `result` calls, it calls where it hears of an interrupt.
-    while handle.Turn.result.__code__ not in [*callers()][1:]:
+    while not is_waiting():
         time.sleep(0.01)
     print("waits", flush=True)
 """
@@ -203,7 +195,8 @@ def lab(
 ) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("kernel")
     with endless_server() as server, running_kernel(VERSIONS[version], folder) as kernel:
-        kernel.run(BEGIN + f"chat = dn.Chat('openai:m', base_url={server.base_url!r}, api_key='k')")
+        kernel.run(IS_WAITING + BEGIN)
+        kernel.run(f"chat = dn.Chat('openai:m', base_url={server.base_url!r}, api_key='k')")
         yield Lab(kernel, server, kernel.value("chat.comm.comm_id"))
 
 
