@@ -204,7 +204,9 @@ def run(jupyter: Path, work: Path) -> Any:
     )
     kernel_specs(INSTALLED, jupyter)
     try:
-        client = NotebookClient(notebook, kernel_name=KERNEL_NAME, timeout=60, allow_errors=True)
+        client = NotebookClient(
+            notebook, kernel_name=KERNEL_NAME, timeout=60, iopub_timeout=60, allow_errors=True
+        )
         client.execute(env=kernel_environment(jupyter), cwd=str(work))
     finally:
         close_client_loop()
