@@ -9,6 +9,9 @@ import pytest
 from stream_run import Case, run_case
 
 MOST_MESSAGES_A_SECOND = 65
+EARLIER = 2000
+# What a message takes beside its text, in bytes.
+ENVELOPE = 600
 
 pytestmark = pytest.mark.alone
 
@@ -21,9 +24,11 @@ def test_nothing_is_lost_at_full_speed_in_at_most_twice_the_bytes(browser, lab):
 
 def test_the_bytes_do_not_depend_on_what_was_said_before(browser, lab):
     alone = run_case(browser, lab, Case("outbox", tokens=2000))
-    after = run_case(browser, lab, Case("outbox", tokens=2000, history=2000))
+    after = run_case(browser, lab, Case("outbox", tokens=2000, history=EARLIER))
     assert after.is_whole
-    assert after.bytes <= 1.1 * alone.bytes
+    # How many messages it takes is a matter of the machine's pace.
+    envelopes = ENVELOPE * (after.messages - alone.messages)
+    assert after.bytes - alone.bytes - envelopes <= EARLIER / 2
 
 
 def test_5000_tokens_a_second_stay_far_below_the_servers_limit(browser, lab):
