@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from .lab import CHROMIUM_FLAGS, Lab, chromium_path, running_lab
 
 # As patient as a busy machine needs; what has to be quick says so itself.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

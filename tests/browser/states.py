@@ -112,7 +112,7 @@ asked = [
 for prompt, given, answered in asked:
     steps = [[TextDelta("An answer."), used(given, answered), Finish("stop")]]
     held = dn.Chat(dn.ScriptedProvider(steps=steps, pace=0), store=place)
-    held.send(prompt).result(timeout=20)
+    held.send(prompt).result(timeout=60)
     held.close()
 dn.Store(place)
 """

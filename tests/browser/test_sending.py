@@ -45,7 +45,7 @@ def test_a_prompt_is_on_screen_while_the_kernel_is_busy_and_its_event_takes_its_
             chat.screenshot(path=Path(folder) / "sending.png")
         (lab.root / "seen").touch()
         # The event is heard when the cell has ended.
-        expect(chat.locator("[data-sending]")).to_have_count(0, timeout=30_000)
+        expect(chat.locator("[data-sending]")).to_have_count(0)
         expect(chat.locator(".dnb-text")).to_have_text(["Answer 0.", "Answer 1."])
         expect(chat.locator(".dnb-user .dnb-bubble")).to_have_text(["first", "second"])
         if folder := os.environ.get("DISPATCH_NB_SHOTS"):
