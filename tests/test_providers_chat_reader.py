@@ -390,5 +390,19 @@ def test_blank_data_says_nothing_and_lone_surrogates_are_taken() -> None:
     assert text_of(read_body(ChunkReader(), odd)) == "\ud83d"
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("size", [0, 1])
+def test_numbers_that_json_does_not_have_are_null(number: str, size: int) -> None:
+    usage = f'{{"completion_tokens":2,"logprobs":[{number}]}}'
+    body = (
+        f'data: {{"choices":[{{"delta":{{"content":"a"}},"logprobs":{number}}}]}}\n\n'
+        f'data: {{"choices":[{{"finish_reason":"stop"}}],"usage":{usage}}}\n\ndata: [DONE]\n\n'
+    ).encode()
+    kept = {"completion_tokens": 2, "logprobs": [None]}
+    report = UsageReport(Usage(input_tokens=0, output_tokens=2), raw=kept)
+    events = read_body(ChunkReader(), body, size)
+    assert events == [TextDelta("a"), report, Finish("stop")]
+
+
 def test_nothing_after_the_end_mark_is_read() -> None:
     assert read(delta("stop"), "[DONE]", delta(content="late")) == [Finish("stop")]

@@ -224,12 +224,16 @@ def _begun(head: bytes) -> bytes:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """Return the object that `text` is as JSON, or None."""
+    """Return the object that `text` is as JSON, or None.
+
+    NaN and Infinity, which servers write though JSON has no such numbers, are null.
+    """
     try:
-        data = from_json(text)
+        data = from_json(text, allow_inf_nan=False)
     except ValueError:
         try:
-            data = json.loads(text)  # takes lone surrogates and deeper nesting
+            # Takes lone surrogates and deeper nesting too.
+            data = json.loads(text, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             return None
     return data if isinstance(data, dict) else None
