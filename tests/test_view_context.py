@@ -38,6 +38,7 @@ class Said:
 
 @pytest.fixture(autouse=True)
 def subshells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_context, "LOOK_S", 0)
     monkeypatch.setattr(view_context, "is_subshell_there", lambda: WHERE.get() in SUBSHELLS)
 
 

@@ -11,12 +11,16 @@ serves while a turn runs and their shell is there, and the main shell's the rest
 from __future__ import annotations
 
 import contextvars
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from IPython.core.getipython import get_ipython
 
 __all__ = ["ViewContext", "is_subshell_there"]
+
+# How often it is asked whether the views' shell is still there.
+LOOK_S = 0.25
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,22 +47,34 @@ class ViewContext:
         # of the main shell: that may be a view's, with the mark of a shell that goes.
         self._home = contextvars.copy_context()
         self._views: contextvars.Context | None = None
+        self._is_there = False
+        self._looked_at = 0.0
 
     def heard(self) -> None:
         """Remember the caller's context; called where a message of a view arrives."""
         self._views = contextvars.copy_context()
+        self._is_there = True
+        self._looked_at = time.monotonic()
 
     def run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `fn`, which speaks to the views; any thread may, several at once."""
         if self._views is None:
             return fn(*args, **kwargs)
-        if self._is_running() and self._views.copy().run(is_subshell_there):
+        if self._is_running() and self._look(self._views):
             result = self._views.copy().run(fn, *args, **kwargs)
             if not self._is_running():
                 # The turn has ended meanwhile: the last word must not be from here.
                 self._home.copy().run(self._speak)
             return result
         return self._home.copy().run(fn, *args, **kwargs)
+
+    def _look(self, views: contextvars.Context) -> bool:
+        """Tell whether the views' shell was there a moment ago: to ask costs more than to speak."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_S:
+            self._is_there = views.copy().run(is_subshell_there)
+            self._looked_at = now
+        return self._is_there
 
 
 def is_subshell_there() -> bool:
